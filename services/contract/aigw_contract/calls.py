@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the router asks of a provider service, and what comes back.
+
+`POST /generate` takes a `Call` and answers an `Answer`, or, with `stream`, one `Frame` a line (NDJSON): any number of
+`Delta`, then exactly one `End` or `Broken`. A stream without a last frame was cut.
+`POST /embed` takes an `EmbedCall` and answers `Embeddings`. A failed attempt answers with a `Failure` as body and the
+status 502, whatever the upstream's own status was.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from aigw_contract.failures import Failure
+
+FinishReason = Literal["stop", "length", "content_filter", "tool_use", "other"]
+FimFamily = Literal["Codestral", "Qwen", "DeepSeek", "StarCoder", "CodeLlama", "Granite"]
+
+
+class Message(Struct, omit_defaults=True):
+    """One turn. The role `system` may stand anywhere; adapters put it where their provider wants it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Fim(Struct, omit_defaults=True):
+    """Code around a cursor, for models that fill in the middle."""
+
+    prefix: str
+    suffix: str
+    family: FimFamily
+    file_name: str = ""
+
+
+class Call(Struct, omit_defaults=True):
+    """One generation. Exactly one of `messages` and `fim` is set."""
+
+    model: str  # the provider's own id
+    messages: list[Message] = []
+    fim: Fim | None = None
+    max_tokens: int = 1024
+    temperature: float | None = None  # the provider's own default when absent
+    stop: list[str] = []
+    stream: bool = False
+
+
+class Usage(Struct, omit_defaults=True):
+    """Tokens as the provider counted them; 0 when it did not say."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
+class Answer(Struct, omit_defaults=True):
+    text: str
+    finish_reason: FinishReason = "stop"
+    usage: Usage = Usage()
+
+
+class Delta(Struct, tag="delta", tag_field="t"):
+    text: str
+
+
+class End(Struct, tag="end", tag_field="t", omit_defaults=True):
+    finish_reason: FinishReason = "stop"
+    usage: Usage = Usage()
+
+
+class Broken(Struct, tag="broken", tag_field="t"):
+    failure: Failure
+
+
+Frame = Delta | End | Broken
+
+
+class EmbedCall(Struct, omit_defaults=True):
+    model: str
+    inputs: list[str]
+
+
+class Embeddings(Struct, omit_defaults=True):
+    vectors: list[list[float]]  # in the order of the inputs
+    usage: Usage = Usage()

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a service stands up: the edge every request enters by, serving, logs, metrics, settings, the lean HTTP client."""

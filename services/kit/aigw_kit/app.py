@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The FastAPI app of a service: its cold endpoints, and one OpenAPI document for them and the hot ones."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request as StarletteRequest
+
+from aigw_contract.errors import Refusal
+
+Ready = Callable[[], Awaitable[list[str]]]
+"""Says what is still missing; an empty list means ready."""
+
+ERROR_SCHEMA = {
+    "type": "object",
+    "required": ["reason", "request_id"],
+    "properties": {
+        "detail": {"type": "string", "description": "What is wrong, for people."},
+        "error": {"type": "string", "description": "In place of `detail` when authentication fails (401)."},
+        "reason": {"type": "string", "description": "What is wrong, for machines: stable."},
+        "request_id": {"type": "string"},
+    },
+}
+
+
+class Described(NamedTuple):
+    """A hot endpoint in the OpenAPI document. `takes` and `gives` are msgspec types, or None for bytes through."""
+
+    method: str
+    path: str
+    summary: str
+    takes: Any
+    gives: Any
+    refusals: dict[int, str]  # status -> reasons
+
+
+def build_app(title: str, version: str, described: Iterable[Described], ready: Ready, docs: bool = True) -> FastAPI:
+    """An app with probes, documentation and the translation of refusals."""
+    pages = {} if docs else {"docs_url": None, "openapi_url": None}
+    app = FastAPI(title=title, version=version, redoc_url=None, **pages)  # type: ignore[arg-type]
+    app.add_exception_handler(Refusal, _refused)
+    _add_probes(app, ready)
+    document_once = _Document(app, list(described))
+    app.openapi = document_once  # type: ignore[method-assign]
+    return app
+
+
+async def _refused(request: StarletteRequest, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    headers = {"retry-after": str(max(1, round(error.retry_after)))} if error.retry_after is not None else None
+    body = error.body(request.state.request.id)
+    return Response(body, error.status, headers, "application/json")
+
+
+def _add_probes(app: FastAPI, ready: Ready) -> None:
+    async def livez() -> dict[str, str]:
+        """The process answers. Depends on nothing."""
+        return {"status": "ok"}
+
+    async def readyz() -> JSONResponse:
+        """Requests can be served, or 503 and what is missing."""
+        missing = await ready()
+        body = {"status": "unavailable", "missing": missing} if missing else {"status": "ok"}
+        return JSONResponse(body, 503 if missing else 200)
+
+    for path, probe in (
+        ("/livez", livez),
+        ("/monitoring/healthz", livez),
+        ("/readyz", readyz),
+        ("/monitoring/ready", readyz),
+    ):
+        app.add_api_route(path, probe, tags=["probes"], response_model=None)
+
+
+class _Document:
+    """FastAPI's OpenAPI document with the hot endpoints merged in, built at the first call."""
+
+    def __init__(self, app: FastAPI, described: list[Described]) -> None:
+        self._plain = app.openapi
+        self._described = described
+        self._made: dict[str, Any] | None = None
+
+    def __call__(self) -> dict[str, Any]:
+        if self._made is None:
+            self._made = self._make()
+        return self._made
+
+    def _make(self) -> dict[str, Any]:
+        document = self._plain()
+        types = [kind for d in self._described for kind in (d.takes, d.gives) if kind is not None]
+        schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+        document.setdefault("components", {}).setdefault("schemas", {}).update(components | {"Refusal": ERROR_SCHEMA})
+        known = iter(schemas)
+        for entry in self._described:
+            takes = next(known) if entry.takes is not None else None
+            gives = next(known) if entry.gives is not None else None
+            document["paths"].setdefault(entry.path, {})[entry.method.lower()] = _operation(entry, takes, gives)
+        return document
+
+
+def _operation(entry: Described, takes: Any, gives: Any) -> dict[str, Any]:
+    refused = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+    responses: dict[str, Any] = {"200": {"description": "OK", "content": _content(gives)}}
+    responses |= {str(status): {"description": why, "content": refused} for status, why in entry.refusals.items()}
+    operation: dict[str, Any] = {"summary": entry.summary, "responses": responses}
+    if entry.method == "POST":
+        operation["requestBody"] = {"required": True, "content": _content(takes)}
+    names = [part[1:-1] for part in entry.path.split("/") if part.startswith("{")]
+    if names:
+        path = [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+        operation["parameters"] = path
+    return operation
+
+
+def _content(schema: Any) -> dict[str, Any]:
+    return {"application/json": {"schema": schema if schema is not None else {}}}

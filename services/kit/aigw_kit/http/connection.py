@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One keep-alive connection: bytes to callbacks, one exchange at a time."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+import httptools
+
+from aigw_kit.http.errors import ConnectionCut, HttpError, ProtocolViolation, TimedOut
+from aigw_kit.http.response import Headers, Response
+
+MOST_HEADER_BYTES = 64 * 1024
+
+
+class Connection(asyncio.Protocol):
+    """`freed` is called once after each exchange: with True if the connection can carry another."""
+
+    __slots__ = (
+        "_active_at",
+        "_framed",
+        "_header_bytes",
+        "_headers",
+        "_idle_timeout",
+        "_informational",
+        "_loop",
+        "_parser",
+        "_response",
+        "_timer",
+        "_transport",
+        "closed",
+        "exchanges",
+        "freed",
+        "idle_since",
+    )
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, freed: Callable[["Connection", bool], None]) -> None:
+        self._loop = loop
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport = cast(asyncio.Transport, None)
+        self._response: Response | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle_timeout = 0.0
+        self._active_at = 0.0
+        self._headers: Headers = []
+        self._header_bytes = 0
+        self._framed = False
+        self._informational = False
+        self.freed = freed
+        self.closed = False
+        self.exchanges = 0
+        self.idle_since = 0.0
+
+    def send(self, data: bytes, *, whole: bool, timeout: float, most: int) -> tuple[Response, "asyncio.Future[None]"]:
+        """Write a request; the future is done when the head (or, if `whole`, everything) is here, or on an error.
+
+        `timeout` (seconds) is for that future; a stream may then be silent for as long again, but no longer.
+        """
+        arrived = self._loop.create_future()
+        response = self._response = Response(self, arrived, whole=whole, most=most)
+        self.exchanges += 1
+        self._idle_timeout = timeout
+        self._active_at = self._loop.time()
+        self._timer = self._loop.call_later(timeout, self._check_silence)
+        self._transport.write(data)
+        return response, arrived
+
+    def pause(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Close at once; whatever the exchange was, it is over."""
+        self.closed = True
+        if self._transport is not None:
+            self._transport.abort()
+        self._end_exchange(reusable=False)
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._response is None:
+            self.abort()  # bytes that nobody asked for: never reuse such a connection
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            self._fail(cause if isinstance(cause, HttpError) else ProtocolViolation("the response could not be read"))
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._fail(ProtocolViolation("the server's answer is not HTTP/1.1"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        response = self._response
+        if response is None:
+            self.freed(self, False)
+        elif response.status and not self._framed:
+            self._complete(reusable=False)  # a body that is framed by the end of the connection
+        else:
+            unanswered = not response.status and not self._headers
+            self._fail(ConnectionCut("the server closed the connection early", unanswered=unanswered))
+
+    # httptools callbacks
+
+    def on_message_begin(self) -> None:
+        self._headers = []
+        self._header_bytes = 0
+        self._framed = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MOST_HEADER_BYTES:
+            raise ProtocolViolation(f"the response head is larger than {MOST_HEADER_BYTES} bytes")
+        name = name.lower()
+        if name in (b"content-length", b"transfer-encoding"):
+            self._framed = True
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        self._informational = 100 <= status < 200
+        response = self._response
+        if self._informational or response is None:
+            return
+        response.status = status
+        response.headers = self._headers
+        if not response.whole:
+            response.wake()
+
+    def on_body(self, body: bytes) -> None:
+        response = self._response
+        if response is not None:
+            self._active_at = self._loop.time()
+            response.feed(body)
+
+    def on_message_complete(self) -> None:
+        if not self._informational:
+            self._complete(reusable=self._parser.should_keep_alive())
+
+    # Endings
+
+    def _check_silence(self) -> None:
+        response = self._response
+        if response is None:
+            return
+        silent_until = self._active_at + self._idle_timeout
+        paused = response.buffered > 0 and not response.whole  # it is the reader who is slow, not the server
+        if response.whole or not response.status or (self._loop.time() >= silent_until and not paused):
+            self._fail(TimedOut("the server sent nothing in time"))
+            return
+        after = self._idle_timeout if paused else silent_until - self._loop.time()
+        self._timer = self._loop.call_later(after, self._check_silence)
+
+    def _complete(self, *, reusable: bool) -> None:
+        response = self._response
+        self._end_exchange(reusable=reusable)
+        if response is not None:
+            response.finish()
+
+    def _fail(self, error: HttpError) -> None:
+        response = self._response
+        if response is not None:
+            response.fail(error)
+        self.abort()
+
+    def _end_exchange(self, *, reusable: bool) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._response is None:
+            return
+        self._response = None
+        reusable = reusable and not self.closed
+        if not reusable and not self.closed:
+            self.closed = True
+            self._transport.close()
+        self.idle_since = self._loop.time()
+        self.freed(self, reusable)

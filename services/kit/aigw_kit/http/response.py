@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One response as it arrives: head first, then the body whole or in chunks."""
+
+import asyncio
+from typing import Protocol
+
+from aigw_kit.http.errors import ConnectionCut, HttpError, ProtocolViolation
+
+Headers = list[tuple[bytes, bytes]]
+"""Names lower-case."""
+
+HIGH_WATER = 256 * 1024
+"""Bytes that may wait unread before the socket is paused."""
+
+
+class Wire(Protocol):
+    """What a response needs of the connection it arrives on."""
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def abort(self) -> None: ...
+
+
+class Response:
+    """Filled by a `Connection`, read by one task."""
+
+    __slots__ = ("_arrived", "_chunks", "_wire", "buffered", "complete", "error", "headers", "most", "status", "whole")
+
+    def __init__(self, wire: Wire, arrived: "asyncio.Future[None]", *, whole: bool, most: int) -> None:
+        self._wire = wire
+        self._arrived: asyncio.Future[None] | None = arrived
+        self._chunks: list[bytes] = []
+        self.whole = whole  # the caller wants the complete body, not chunks
+        self.most = most  # bytes that a whole body may have
+        self.status = 0
+        self.headers: Headers = []
+        self.buffered = 0
+        self.complete = False
+        self.error: HttpError | None = None
+
+    def header(self, name: bytes) -> bytes | None:
+        for known, value in self.headers:
+            if known == name:
+                return value
+        return None
+
+    async def chunk(self) -> bytes:
+        """All that has arrived since the last call, or what arrives next; empty at the end of the body.
+
+        Raises ConnectionCut, TimedOut or ProtocolViolation when the body does not end as it should.
+        """
+        while not self._chunks:
+            if self.error is not None:
+                raise self.error
+            if self.complete:
+                return b""
+            self._arrived = asyncio.get_running_loop().create_future()
+            await self._arrived
+        return self.take()
+
+    async def read(self) -> bytes:
+        """The rest of the body. Raises ProtocolViolation when it is larger than `most` bytes."""
+        parts = []
+        size = 0
+        while part := await self.chunk():
+            parts.append(part)
+            size += len(part)
+            if size > self.most:
+                self.close()
+                raise ProtocolViolation(f"the response body is larger than {self.most} bytes")
+        return b"".join(parts)
+
+    def take(self) -> bytes:
+        """What is buffered now, without waiting."""
+        chunks = self._chunks
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
+        if self.buffered > HIGH_WATER and not self.complete:
+            self._wire.resume()
+        self.buffered = 0
+        return data
+
+    def close(self) -> None:
+        """Give up on the rest: the server sees its connection close at once."""
+        if not self.complete and self.error is None:
+            self.error = ConnectionCut("closed by this side")
+            self._wire.abort()
+
+    # Called by the connection.
+
+    def feed(self, data: bytes) -> None:
+        self._chunks.append(data)
+        self.buffered += len(data)
+        if not self.whole:
+            self.wake()
+            if self.buffered > HIGH_WATER:
+                self._wire.pause()
+        elif self.buffered > self.most:
+            self.fail(ProtocolViolation(f"the response body is larger than {self.most} bytes"))
+            self._wire.abort()
+
+    def finish(self) -> None:
+        self.complete = True
+        self.wake()
+
+    def fail(self, error: HttpError) -> None:
+        if self.error is None and not self.complete:
+            self.error = error
+        self.wake()
+
+    def wake(self) -> None:
+        arrived = self._arrived
+        if arrived is not None:
+            self._arrived = None
+            if not arrived.done():
+                arrived.set_result(None)

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""uvicorn's HTTP protocol with what a front door needs: bounds on heads, on waiting, and news of a client that left.
+
+uvicorn (with httptools) reads a head of any size for any time, and tells of a lost client only those who ask. Here a
+head is bounded, a sweep closes who sends too slowly, and the request's task is cancelled the moment its client is gone.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MOST_HEADERS = 100
+MOST_HEAD_BYTES = 32 * 1024
+EXTENSION = "aigw.connection"
+
+
+class HeadTooLarge(Exception):
+    pass
+
+
+class EdgeProtocol(HttpToolsProtocol):
+    """`scope["extensions"]["aigw.connection"]` is the protocol itself, so that a request can set `on_lost`."""
+
+    read_timeout: ClassVar[float] = 10.0
+    live: ClassVar[set["EdgeProtocol"]] = set()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.on_lost: Callable[[], object] | None = None
+        self.head_bytes = 0
+        self.reading_since: float | None = self.loop.time()
+        self.live.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.live.discard(self)
+        super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
+
+    def data_received(self, data: bytes) -> None:
+        if self.parser is None or self.transport.is_closing():
+            return
+        if self.reading_since is None and (self.cycle is None or not self.cycle.more_body):
+            self.reading_since = self.loop.time()
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.head_bytes = 0
+        self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + 4)
+        if len(self.headers) >= MOST_HEADERS:
+            raise HeadTooLarge
+        super().on_header(name, value)
+
+    def on_message_complete(self) -> None:
+        self.reading_since = None
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if self.head_bytes > MOST_HEAD_BYTES or len(self.headers or ()) >= MOST_HEADERS:
+            self.refuse(431, "headers_too_large", "The request's headers are too large")
+        else:
+            self.refuse(400, "invalid_http", "The request is not HTTP/1.1")
+
+    def refuse(self, status: int, reason: str, detail: str) -> None:
+        """Answer without the application, and close."""
+        body = b'{"detail":"%s","reason":"%s","request_id":""}' % (detail.encode(), reason.encode())
+        head = b"HTTP/1.1 %d \r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+        if not self.transport.is_closing():
+            self.transport.write(head % (status, len(body)) + body)
+            self.transport.close()
+
+    def _count(self, size: int) -> None:
+        self.head_bytes += size
+        if self.head_bytes > MOST_HEAD_BYTES:
+            raise HeadTooLarge
+
+
+def sweep(now: float) -> None:
+    """Close connections whose request has been arriving for too long; a body's reader gets its own 408 first."""
+    for protocol in list(EdgeProtocol.live):
+        since = protocol.reading_since
+        if since is None or now - since < EdgeProtocol.read_timeout:
+            continue
+        if protocol.cycle is not None and not protocol.cycle.response_complete:
+            continue  # the head was complete: the endpoint reads the body under a timeout of its own
+        protocol.refuse(408, "request_timeout", "The request took too long to arrive")
+
+
+async def sweeping() -> None:
+    """Sweep once a second, for as long as the service runs."""
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(1.0)
+        sweep(loop.time())
+
+
+def connection_of(scope: Any) -> EdgeProtocol | None:
+    """The connection a request came on; None under another server."""
+    found = (scope.get("extensions") or {}).get(EXTENSION)
+    return found if isinstance(found, EdgeProtocol) else None

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One request as a hot endpoint sees it: headers, a bounded body, and verbs to answer.
+
+A thin face over ASGI. It exists because building Starlette's Request and Response costs more than the rest of the hot
+path together.
+"""
+
+import asyncio
+import os
+from typing import Any
+
+from aigw_contract.errors import BadInput, TooLarge, TooSlow
+from aigw_contract.headers import REQUEST_ID, TRACEPARENT
+from aigw_kit.protocol import connection_of
+
+Headers = list[tuple[bytes, bytes]]
+
+JSON = (b"content-type", b"application/json")
+
+
+class ClientGone(Exception):
+    """The client left while its body was being read."""
+
+
+class Request:
+    """`scope`, `receive` and `send` are ASGI's. `fields` are added to the access log line."""
+
+    __slots__ = (
+        "_receive",
+        "_send",
+        "fields",
+        "headers",
+        "id",
+        "method",
+        "path",
+        "scope",
+        "started",
+        "status",
+        "trace",
+    )
+
+    def __init__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.id = _request_id(self.headers.get(REQUEST_ID))
+        self.trace = self.headers.get(TRACEPARENT, b"")
+        self.status = 0
+        self.started = False
+        self.fields: dict[str, Any] = {}
+
+    async def body(self, most: int, timeout: float = 10.0) -> bytes:
+        """The whole body. Raises TooLarge (413), TooSlow (408), BadInput."""
+        if self._declared_length() > most:
+            raise TooLarge(f"The request body is larger than {most} bytes")
+        message = await self._next(timeout)
+        body: bytes = message["body"]
+        if not message["more_body"]:
+            return self._bounded(body, most)
+        return await self._rest(body, most, timeout)
+
+    async def respond(self, status: int, body: bytes, headers: Headers | None = None) -> None:
+        """The whole answer; JSON unless `headers` give another content type."""
+        await self.start(status, [*(headers or (JSON,)), (b"content-length", b"%d" % len(body))])
+        await self.finish(body)
+
+    async def start(self, status: int, headers: Headers) -> None:
+        self.status = status
+        self.started = True
+        headers.append((REQUEST_ID, self.id.encode("latin-1")))
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, chunk: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    async def finish(self, chunk: bytes = b"") -> None:
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": False})
+
+    def _declared_length(self) -> int:
+        try:
+            return int(self.headers.get(b"content-length", b"0"))
+        except ValueError:
+            raise BadInput("The Content-Length header is not a number") from None
+
+    async def _next(self, timeout: float) -> Any:
+        connection = connection_of(self.scope)
+        if connection is not None and not connection.cycle.more_body:
+            message = await self._receive()  # all is here: no timer needed
+        else:
+            message = await self._in_time(timeout)
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        return message
+
+    async def _in_time(self, timeout: float) -> Any:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._receive()
+        except TimeoutError:
+            raise TooSlow("The request body took too long to arrive") from None
+
+    async def _rest(self, first: bytes, most: int, timeout: float) -> bytes:
+        """`timeout` is for the whole body, so that a slow sender cannot stay by sending a byte now and then."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        parts, size, more = [first], len(first), True
+        while more:
+            if size > most:
+                raise TooLarge(f"The request body is larger than {most} bytes")
+            message = await self._next(max(0.0, deadline - loop.time()))
+            parts.append(message["body"])
+            size += len(message["body"])
+            more = message["more_body"]
+        return self._bounded(b"".join(parts), most)
+
+    def _bounded(self, body: bytes, most: int) -> bytes:
+        if len(body) > most:
+            raise TooLarge(f"The request body is larger than {most} bytes")
+        return body
+
+
+def _request_id(given: bytes | None) -> str:
+    """The caller's id if it is short and printable, else a new one."""
+    if given and len(given) <= 128:
+        text = given.decode("latin-1")
+        if text.isascii() and text.isprintable():
+            return text
+    return os.urandom(16).hex()
