@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aigw_kit.metrics import FILE_RELOADS
 
@@ -21,14 +21,23 @@ log = logging.getLogger(__name__)
 
 
 class Watched(Generic[T]):
-    """The value that `load` makes of the file's bytes. Raises at construction if the first read fails."""
+    """The value that `load` makes of the file's bytes.
 
-    def __init__(self, path: str | Path, load: Callable[[bytes], T]) -> None:
+    Without a `default` the first read must succeed, or its error is raised. With one, a file that is missing or bad
+    leaves the default until it can be read.
+    """
+
+    def __init__(self, path: str | Path, load: Callable[[bytes], T], default: T | None = None) -> None:
         self.path = Path(path)
         self._load = load
-        self._seen = self._signature()
-        self.value: T = load(self.path.read_bytes())
+        self._seen: tuple[int, int, int] | None = None
         self.error = ""
+        if default is not None:
+            self.value = default
+            self.refresh()
+        else:
+            self._seen = self._signature()
+            self.value = load(self.path.read_bytes())
 
     def refresh(self) -> bool:
         """Re-read if the file changed; True if the value is new. Never raises on a bad file."""
@@ -57,7 +66,7 @@ class Watched(Generic[T]):
         return found.st_mtime_ns, found.st_ino, found.st_size
 
 
-async def watch(*files: Watched[object]) -> None:
+async def watch(*files: Watched[Any]) -> None:
     """Refresh the files twice a second, for as long as the service runs."""
     while True:
         await asyncio.sleep(POLL_SECONDS)

@@ -65,6 +65,9 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
         return response, arrived
 
+    def allow_silence(self, seconds: float) -> None:
+        self._idle_timeout = seconds
+
     def pause(self) -> None:
         if not self._transport.is_closing():
             self._transport.pause_reading()

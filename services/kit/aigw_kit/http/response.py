@@ -16,6 +16,7 @@ HIGH_WATER = 256 * 1024
 class Wire(Protocol):
     """What a response needs of the connection it arrives on."""
 
+    def allow_silence(self, seconds: float) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     def abort(self) -> None: ...
@@ -79,6 +80,10 @@ class Response:
             self._wire.resume()
         self.buffered = 0
         return data
+
+    def allow_silence(self, seconds: float) -> None:
+        """From now on the body may pause for so long."""
+        self._wire.allow_silence(seconds)
 
     def close(self) -> None:
         """Give up on the rest: the server sees its connection close at once."""

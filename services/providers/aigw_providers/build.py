@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A provider service from its settings: the parts, put together once."""
+
+from importlib.metadata import version
+
+from aigw_contract.calls import Answer, Call, EmbedCall, Embeddings
+from aigw_contract.table import ProviderSettings
+from aigw_kit.app import Described, build_app
+from aigw_kit.edge import Edge, Hot
+from aigw_kit.files import watch
+from aigw_kit.guard import InternalKey
+from aigw_kit.http import HttpClient
+from aigw_kit.http.origin import Origin, environment_proxy
+from aigw_kit.logs import AccessLog
+from aigw_kit.serve import Background
+from aigw_kit.tls import client_context
+from aigw_providers.adapter import Adapter
+from aigw_providers.credentials import Credential, FileCredential, NoCredential
+from aigw_providers.echo import EchoUpstream
+from aigw_providers.proxy import PREFIX, Proxy
+from aigw_providers.registry import adapter_class
+from aigw_providers.relay import HttpUpstream, Relay, Upstream
+from aigw_providers.service import ProviderService
+from aigw_providers.settings import ProviderServiceSettings
+
+FAILURES = {502: "the attempt failed; the body is a Failure"}
+
+
+def build(
+    settings: ProviderSettings, environment: ProviderServiceSettings, name: str
+) -> tuple[Edge, AccessLog, list[Background]]:
+    """The app, its log and its background work. Raises UnknownProviderType, OSError, ValueError."""
+    if name != settings.name:
+        raise ValueError(f"the settings file is for {settings.name}")
+    adapter = adapter_class(settings.type)(settings)
+    credential = _credential(settings, adapter)
+    upstream = EchoUpstream() if settings.type == "Echo" else _http_upstream(settings, adapter, credential)
+    access_log = AccessLog(f"provider-{settings.name}")
+    key = InternalKey(environment.internal_key_file)
+    app = build_app(f"AI Gateway: provider {settings.name}", version("ai-gateway"), DESCRIBED, _ready)
+    edge = Edge(app, _hot(settings, adapter, upstream), access_log, key.require)
+    return edge, access_log, [credential.keep_fresh, lambda: watch(key.file)]
+
+
+def _hot(settings: ProviderSettings, adapter: Adapter, upstream: Upstream) -> list[Hot]:
+    service = ProviderService(settings, adapter, Relay(adapter, upstream, settings.timeout))
+    proxy = Proxy(settings, adapter, upstream)
+    return [
+        Hot("POST", "/generate", service.generate),
+        Hot("POST", "/embed", service.embed),
+        Hot("POST", f"{PREFIX}/", proxy.forward),
+    ]
+
+
+def _http_upstream(settings: ProviderSettings, adapter: Adapter, credential: Credential) -> HttpUpstream:
+    url = settings.endpoint or adapter.base_url()
+    tls = client_context(settings.ca_bundle_file)
+    client = HttpClient(url, tls=tls, proxy=environment_proxy(Origin.parse(url)))
+    return HttpUpstream(client, credential)
+
+
+def _credential(settings: ProviderSettings, adapter: Adapter) -> Credential:
+    if adapter.credential_source == "google":
+        from aigw_providers.google_credentials import GoogleCredential  # noqa: PLC0415 - only this needs google-auth
+
+        return GoogleCredential(settings, adapter.credential_headers)
+    if settings.credential_file:
+        return FileCredential(settings.credential_file, adapter.credential_headers)
+    return NoCredential(needed=adapter.needs_credential)
+
+
+async def _ready() -> list[str]:
+    return []
+
+
+DESCRIBED = [
+    Described("POST", "/generate", "One generation, whole or as NDJSON frames", Call, Answer, FAILURES),
+    Described("POST", "/embed", "Embeddings of texts", EmbedCall, Embeddings, FAILURES),
+    Described(
+        "POST",
+        "/proxy/{path}",
+        "The provider's own API with the gateway's credential",
+        None,
+        None,
+        {404: "proxy_path_not_allowed"},
+    ),
+]

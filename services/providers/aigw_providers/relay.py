@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All sending: an adapter's request up, the answer or a classified failure back.
+
+An `Upstream` is where requests go: over HTTP for real providers (`HttpUpstream`), in the process for `echo`.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from aigw_contract.calls import Answer, Broken, Call, Delta, EmbedCall, Embeddings, End, Frame
+from aigw_contract.failures import Failure, UpstreamFailed
+from aigw_kit.http import ConnectFailed, HttpClient, HttpError, ProtocolViolation, TimedOut
+from aigw_kit.sse import EventTooLarge
+from aigw_providers.adapter import Adapter, Decoder, Headers, UpstreamRequest
+from aigw_providers.credentials import Credential, CredentialMissing
+
+MOST_ERROR_BYTES = 64 * 1024
+
+
+class UpstreamStream(Protocol):
+    """An answer that arrives in chunks. `chunk` gives b"" at the end and raises HttpError; `close` at any time."""
+
+    status: int
+    headers: Headers
+
+    async def chunk(self) -> bytes: ...
+    def allow_silence(self, seconds: float) -> None: ...
+    def close(self) -> None: ...
+
+
+class Upstream(ABC):
+    """Raises HttpError, CredentialMissing. `timeout`: seconds for the whole answer, or for a stream's head."""
+
+    @abstractmethod
+    async def send(self, request: UpstreamRequest, timeout: float) -> tuple[int, bytes]: ...
+
+    @abstractmethod
+    async def stream(self, request: UpstreamRequest, timeout: float) -> UpstreamStream: ...
+
+
+class HttpUpstream(Upstream):
+    """The provider's API over HTTP, with its credential."""
+
+    def __init__(self, client: HttpClient, credential: Credential) -> None:
+        self._client = client
+        self._credential = credential
+
+    async def send(self, request: UpstreamRequest, timeout: float) -> tuple[int, bytes]:
+        headers = request.headers + await self._credential.headers()
+        response, body = await self._client.request(b"POST", request.target, headers, request.body, timeout)
+        return response.status, body
+
+    async def stream(self, request: UpstreamRequest, timeout: float) -> UpstreamStream:
+        headers = request.headers + await self._credential.headers()
+        return await self._client.stream(b"POST", request.target, headers, request.body, timeout)
+
+
+class Relay:
+    """Calls through one adapter to one upstream. `silence`: seconds a begun stream may pause."""
+
+    def __init__(self, adapter: Adapter, upstream: Upstream, silence: float) -> None:
+        self._adapter = adapter
+        self._upstream = upstream
+        self._silence = silence
+
+    async def send(self, call: Call | EmbedCall, trace: Headers, timeout: float) -> Answer | Embeddings:
+        """The whole answer. Raises UpstreamFailed."""
+        request = _traced(self._adapter.encode(call), trace)
+        try:
+            status, body = await self._upstream.send(request, timeout)
+        except (HttpError, CredentialMissing) as error:
+            raise UpstreamFailed(classify(error)) from None
+        if not 200 <= status < 300:
+            raise UpstreamFailed(self._adapter.decode_error(status, body))
+        return self._adapter.decode(call, body)
+
+    async def stream(self, call: Call, trace: Headers, timeout: float) -> AsyncGenerator[list[Frame]]:
+        """Lists of frames as they arrive, ending in End or Broken. `timeout` is until the first content.
+
+        Raises UpstreamFailed as long as no content came, so that another candidate can be tried.
+        """
+        request = _traced(self._adapter.encode(call), trace)
+        try:
+            async with asyncio.timeout(timeout):
+                stream = await self._upstream.stream(request, timeout)
+                frames, decoder = await self._first_content(call, stream)
+        except TimeoutError:
+            raise UpstreamFailed(Failure("timeout", "no content in time")) from None
+        except (HttpError, CredentialMissing) as error:
+            raise UpstreamFailed(classify(error)) from None
+        stream.allow_silence(self._silence)
+        return _rest(frames, stream, decoder)
+
+    async def _first_content(self, call: Call, stream: UpstreamStream) -> tuple[list[Frame], Decoder]:
+        """Read up to the first Delta or End; what comes before (roles, pings) commits nobody to anything."""
+        try:
+            await self._refuse_error(stream)
+            decoder = self._adapter.decoder(call)
+            while not (frames := await _frames(stream, decoder)):
+                pass
+            if isinstance(frames[0], Broken):
+                raise UpstreamFailed(frames[0].failure)
+        except BaseException:
+            stream.close()
+            raise
+        return frames, decoder
+
+    async def _refuse_error(self, stream: UpstreamStream) -> None:
+        if 200 <= stream.status < 300:
+            return
+        body = b""
+        while len(body) < MOST_ERROR_BYTES and (chunk := await stream.chunk()):
+            body += chunk
+        failure = self._adapter.decode_error(stream.status, body)
+        raise UpstreamFailed(failure)
+
+
+async def _rest(frames: list[Frame], stream: UpstreamStream, decoder: Decoder) -> AsyncGenerator[list[Frame]]:
+    try:
+        yield frames
+        while not frames or isinstance(frames[-1], Delta):
+            try:
+                frames = await _frames(stream, decoder)
+            except HttpError as error:
+                frames = [Broken(classify(error))]
+            if frames:  # none when only lifecycle events came
+                yield frames
+    finally:
+        stream.close()
+
+
+async def _frames(stream: UpstreamStream, decoder: Decoder) -> list[Frame]:
+    chunk = await stream.chunk()
+    try:
+        frames = decoder.feed(chunk) if chunk else decoder.end()
+    except EventTooLarge:
+        return [Broken(Failure("cut", "an event of the stream is too large"))]
+    for at, frame in enumerate(frames):
+        if isinstance(frame, (End, Broken)):
+            return frames[: at + 1]
+    return frames
+
+
+def classify(error: HttpError | CredentialMissing) -> Failure:
+    """What a failed exchange means for whoever asked."""
+    if isinstance(error, CredentialMissing):
+        return Failure("auth", str(error))
+    if isinstance(error, TimedOut):
+        return Failure("timeout", str(error))
+    if isinstance(error, ConnectFailed):
+        return Failure("unreachable", str(error))
+    if isinstance(error, ProtocolViolation):
+        return Failure("cut", str(error))
+    return Failure("cut", "the connection was lost")
+
+
+def _traced(request: UpstreamRequest, trace: Headers) -> UpstreamRequest:
+    return request._replace(headers=request.headers + trace) if trace else request

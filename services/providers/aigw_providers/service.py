@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The internal API of a provider service, for the router alone: `/generate`, `/embed`, `/proxy/…`."""
+
+import msgspec
+
+from aigw_contract.calls import Broken, Call, EmbedCall
+from aigw_contract.envelope import read_json
+from aigw_contract.failures import Failure, UpstreamFailed
+from aigw_contract.headers import DEADLINE_MS, TRACEPARENT, TRACESTATE
+from aigw_contract.table import ProviderSettings
+from aigw_kit.edge import StreamCut
+from aigw_kit.request import Headers, Request
+from aigw_providers.adapter import Adapter
+from aigw_providers.metrics import Observed
+from aigw_providers.relay import Relay
+
+NDJSON = (b"content-type", b"application/x-ndjson")
+DEFAULT_TIMEOUT = 60.0
+FAILED = 502
+
+_encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
+
+
+class ProviderService:
+    """Handlers of the endpoints that translate calls."""
+
+    def __init__(self, settings: ProviderSettings, adapter: Adapter, relay: Relay) -> None:
+        self._settings = settings
+        self._adapter = adapter
+        self._relay = relay
+        self._observed = Observed(settings.name)
+
+    async def generate(self, request: Request) -> None:
+        call = read_json(await request.body(self._settings.max_body_bytes), Call)
+        if call.stream:
+            await self._stream(request, call)
+        else:
+            await self._whole(request, call)
+
+    async def embed(self, request: Request) -> None:
+        call = read_json(await request.body(self._settings.max_body_bytes), EmbedCall)
+        if not self._adapter.embeds:
+            await self._failed(request, Failure("bad_request", "this provider has no embeddings"))
+            return
+        await self._whole(request, call)
+
+    async def _whole(self, request: Request, call: Call | EmbedCall) -> None:
+        try:
+            answer = await self._relay.send(call, trace_headers(request), seconds_left(request))
+        except UpstreamFailed as failed:
+            await self._failed(request, failed.failure)
+            return
+        self._observed.answered(answer.usage)
+        await request.respond(200, _encode(answer))
+
+    async def _stream(self, request: Request, call: Call) -> None:
+        try:
+            frames_as_they_come = await self._relay.stream(call, trace_headers(request), seconds_left(request))
+        except UpstreamFailed as failed:
+            await self._failed(request, failed.failure)
+            return
+        try:
+            await request.start(200, [NDJSON])
+            async for frames in frames_as_they_come:
+                await request.write(_encode_lines(frames))
+                last = frames[-1]
+            self._observed.ended(last)
+            if isinstance(last, Broken):
+                raise StreamCut
+            await request.finish()
+        finally:
+            await frames_as_they_come.aclose()
+
+    async def _failed(self, request: Request, failure: Failure) -> None:
+        self._observed.failed(failure)
+        request.fields["failure"] = failure.kind
+        request.fields["failure_detail"] = failure.detail
+        await request.respond(FAILED, _encode(failure))
+
+
+def seconds_left(request: Request) -> float:
+    """What the router says is left for this request; never less than a millisecond, so that timers can run out."""
+    given = request.headers.get(DEADLINE_MS)
+    return max(0.001, int(given) / 1000) if given is not None and given.isdigit() else DEFAULT_TIMEOUT
+
+
+def trace_headers(request: Request) -> Headers:
+    """The W3C trace context, passed on."""
+    if not request.trace:
+        return []
+    state = request.headers.get(TRACESTATE)
+    return [(TRACEPARENT, request.trace)] + ([(TRACESTATE, state)] if state else [])
