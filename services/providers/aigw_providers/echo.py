@@ -59,14 +59,14 @@ class EchoDecoder(Decoder):
 class EchoUpstream(Upstream):
     """Plays the script that the model's id spells."""
 
-    async def send(self, request: UpstreamRequest, timeout: float) -> tuple[int, bytes]:
+    async def send(self, request: UpstreamRequest, timeout: float) -> tuple[int, Headers, bytes]:
         script = script_of(request.target)
         await _delay(script, timeout)
         if "cut" in script:
             raise ConnectionCut("cut by the script")
         if "fail" in script:
-            return script["fail"], b"{}"
-        return 200, msgspec.json.encode(_answer(request.body))
+            return script["fail"], [], b"{}"
+        return 200, [], msgspec.json.encode(_answer(request.body))
 
     async def stream(self, request: UpstreamRequest, timeout: float) -> UpstreamStream:
         script = script_of(request.target)

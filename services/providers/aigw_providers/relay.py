@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from aigw_contract.calls import Answer, Broken, Call, Delta, EmbedCall, Embeddings, End, Frame
 from aigw_contract.failures import Failure, UpstreamFailed
 from aigw_kit.http import ConnectFailed, HttpClient, HttpError, ProtocolViolation, TimedOut
@@ -34,7 +36,7 @@ class Upstream(ABC):
     """Raises HttpError, CredentialMissing. `timeout`: seconds for the whole answer, or for a stream's head."""
 
     @abstractmethod
-    async def send(self, request: UpstreamRequest, timeout: float) -> tuple[int, bytes]: ...
+    async def send(self, request: UpstreamRequest, timeout: float) -> tuple[int, Headers, bytes]: ...
 
     @abstractmethod
     async def stream(self, request: UpstreamRequest, timeout: float) -> UpstreamStream: ...
@@ -47,10 +49,10 @@ class HttpUpstream(Upstream):
         self._client = client
         self._credential = credential
 
-    async def send(self, request: UpstreamRequest, timeout: float) -> tuple[int, bytes]:
+    async def send(self, request: UpstreamRequest, timeout: float) -> tuple[int, Headers, bytes]:
         headers = request.headers + await self._credential.headers()
         response, body = await self._client.request(b"POST", request.target, headers, request.body, timeout)
-        return response.status, body
+        return response.status, response.headers, body
 
     async def stream(self, request: UpstreamRequest, timeout: float) -> UpstreamStream:
         headers = request.headers + await self._credential.headers()
@@ -69,11 +71,11 @@ class Relay:
         """The whole answer. Raises UpstreamFailed."""
         request = _traced(self._adapter.encode(call), trace)
         try:
-            status, body = await self._upstream.send(request, timeout)
+            status, headers, body = await self._upstream.send(request, timeout)
         except (HttpError, CredentialMissing) as error:
             raise UpstreamFailed(classify(error)) from None
         if not 200 <= status < 300:
-            raise UpstreamFailed(self._adapter.decode_error(status, body))
+            raise UpstreamFailed(_with_wait(self._adapter.decode_error(status, body), headers))
         return self._adapter.decode(call, body)
 
     async def stream(self, call: Call, trace: Headers, timeout: float) -> AsyncGenerator[list[Frame]]:
@@ -114,7 +116,7 @@ class Relay:
         while len(body) < MOST_ERROR_BYTES and (chunk := await stream.chunk()):
             body += chunk
         failure = self._adapter.decode_error(stream.status, body)
-        raise UpstreamFailed(failure)
+        raise UpstreamFailed(_with_wait(failure, stream.headers))
 
 
 async def _rest(frames: list[Frame], stream: UpstreamStream, decoder: Decoder) -> AsyncGenerator[list[Frame]]:
@@ -154,6 +156,12 @@ def classify(error: HttpError | CredentialMissing) -> Failure:
     if isinstance(error, ProtocolViolation):
         return Failure("cut", str(error))
     return Failure("cut", "the connection was lost")
+
+
+def _with_wait(failure: Failure, headers: Headers) -> Failure:
+    """With the upstream's Retry-After, if it gave one in seconds."""
+    given = next((value for name, value in headers if name == b"retry-after"), b"")
+    return replace(failure, retry_after=float(given)) if given.isdigit() else failure
 
 
 def _traced(request: UpstreamRequest, trace: Headers) -> UpstreamRequest:

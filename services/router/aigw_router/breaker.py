@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Circuit breakers, one per model of a provider: leave alone what fails, try it again with one request.
+
+Closed until five failures in a row, or one rate limit that says how long. Then open, for a pause that doubles from 1 s
+to 30 s; after it a single request is let through, and its outcome decides.
+"""
+
+from dataclasses import dataclass
+
+from aigw_contract.failures import CONSEQUENCES, Failure
+
+FAILURES_TO_OPEN = 5
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0
+LONGEST_RETRY_AFTER = 60.0  # seconds that an upstream's own Retry-After is believed for
+
+
+@dataclass(slots=True)
+class Breaker:
+    """`now` is in seconds of any steady clock."""
+
+    failures: int = 0
+    open_until: float = 0.0
+    pause: float = FIRST_PAUSE
+    probing: bool = False
+
+    def allows(self, now: float) -> bool:
+        """May a request go? If it was open, this one is the probe, and no other until its outcome is known."""
+        if not self.open_until:
+            return True
+        if now < self.open_until or self.probing:
+            return False
+        self.probing = True
+        return True
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next probe."""
+        return max(0.0, self.open_until - now)
+
+    def succeeded(self) -> None:
+        if self.failures or self.open_until:
+            self.failures, self.open_until, self.pause, self.probing = 0, 0.0, FIRST_PAUSE, False
+
+    def failed(self, failure: Failure, now: float) -> None:
+        """Only what speaks against the provider counts; a request that it rightly refused shows that it is well."""
+        if not CONSEQUENCES[failure.kind].counts_against:
+            self.succeeded()
+            return
+        self.failures += 1
+        if failure.kind == "rate_limited" and failure.retry_after:
+            self.open_until = now + min(failure.retry_after, LONGEST_RETRY_AFTER)
+        elif self.failures >= FAILURES_TO_OPEN or self.probing:
+            self.open_until = now + self.pause
+            self.pause = min(self.pause * 2, LONGEST_PAUSE)
+        self.probing = False
+
+    def abandoned(self) -> None:
+        """The request ended without an outcome (its client left): let another one probe."""
+        self.probing = False

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The router's only sockets: to the auth service and to the provider services."""
+
+from collections.abc import AsyncGenerator
+from typing import NamedTuple, TypeVar
+
+import msgspec
+
+from aigw_contract.calls import Answer, Broken, Call, Delta, EmbedCall, Embeddings, Frame
+from aigw_contract.decisions import Credentials, Decision
+from aigw_contract.errors import Unavailable
+from aigw_contract.failures import Failure, UpstreamFailed
+from aigw_contract.headers import DEADLINE_MS, REQUEST_ID, TRACEPARENT, TRACESTATE
+from aigw_kit.guard import InternalKey
+from aigw_kit.http import ConnectFailed, HttpClient, HttpError, Response, TimedOut
+from aigw_kit.request import Headers, Request
+
+JSON = (b"content-type", b"application/json")
+AUTH_TIMEOUT = 5.0
+GRACE = 0.05  # seconds by which a provider service's own word on a deadline may come later
+FAILED = 502
+
+T = TypeVar("T")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Passed(NamedTuple):
+    """What goes along on each hop: the internal key, the request id, the trace context, the time that is left."""
+
+    headers: Headers
+
+    @classmethod
+    def of(cls, request: Request, key: InternalKey) -> "Passed":
+        headers = [key.header, (REQUEST_ID, request.id.encode("latin-1"))]
+        if request.trace:
+            headers.append((TRACEPARENT, request.trace))
+            if (state := request.headers.get(TRACESTATE)) is not None:
+                headers.append((TRACESTATE, state))
+        return cls(headers)
+
+    def within(self, seconds: float) -> Headers:
+        return [*self.headers, (DEADLINE_MS, b"%d" % (seconds * 1000)), JSON]
+
+
+class AuthClient:
+    """Asks the auth service for decisions."""
+
+    def __init__(self, url: str, key: InternalKey) -> None:
+        self._client = HttpClient(url)
+        self._key = key
+        self._decoder = msgspec.json.Decoder(Decision)
+
+    async def decide(self, credentials: Credentials) -> Decision:
+        """Raises Unavailable: without an answer nobody is let in."""
+        headers = [self._key.header, JSON]
+        try:
+            response, body = await self._client.request(
+                b"POST", b"/decisions", headers, _encode(credentials), AUTH_TIMEOUT
+            )
+            if response.status == 200:
+                return self._decoder.decode(body)
+        except (HttpError, msgspec.DecodeError):
+            pass
+        raise Unavailable("Authentication is unavailable", reason="auth_unavailable", retry_after=1.0)
+
+    async def ready(self) -> bool:
+        try:
+            response, _ = await self._client.request(b"GET", b"/readyz", [], b"", 1.0)
+        except HttpError:
+            return False
+        return response.status == 200
+
+
+class ProviderClient:
+    """Calls one provider service. All verbs raise UpstreamFailed; `timeout` is in seconds."""
+
+    def __init__(self, url: str) -> None:
+        self._client = HttpClient(url)
+        self._answers = msgspec.json.Decoder(Answer)
+        self._embeddings = msgspec.json.Decoder(Embeddings)
+
+    async def generate(self, call: Call, passed: Passed, timeout: float) -> Answer:
+        return _decode(self._answers, await self._post(b"/generate", call, passed, timeout))
+
+    async def embed(self, call: EmbedCall, passed: Passed, timeout: float) -> Embeddings:
+        return _decode(self._embeddings, await self._post(b"/embed", call, passed, timeout))
+
+    async def stream(self, call: Call, passed: Passed, timeout: float) -> AsyncGenerator[list[Frame]]:
+        """Frames as they arrive, ending in End or Broken; the service answers 200 only once there is content."""
+        response = await self._open(b"/generate", passed.within(timeout), _encode(call), timeout + GRACE)
+        if response.status != 200:
+            raise UpstreamFailed(_failure(response.status, await _read(response)))
+        return _frames(response)
+
+    async def forward(self, target: bytes, headers: Headers, body: bytes, timeout: float) -> Response:
+        """A proxied request, bytes through."""
+        return await self._open(target, headers, body, timeout)
+
+    def close(self) -> None:
+        self._client.close()
+
+    async def _post(self, target: bytes, call: Call | EmbedCall, passed: Passed, timeout: float) -> bytes:
+        try:
+            response, body = await self._client.request(
+                b"POST", target, passed.within(timeout), _encode(call), timeout + GRACE
+            )
+        except HttpError as error:
+            raise UpstreamFailed(_unreached(error)) from None
+        if response.status != 200:
+            raise UpstreamFailed(_failure(response.status, body))
+        return body
+
+    async def _open(self, target: bytes, headers: Headers, body: bytes, timeout: float) -> Response:
+        try:
+            return await self._client.stream(b"POST", target, headers, body, timeout)
+        except HttpError as error:
+            raise UpstreamFailed(_unreached(error)) from None
+
+
+def _decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError:
+        raise UpstreamFailed(Failure("cut", "the provider service's answer could not be read")) from None
+
+
+async def _frames(response: Response) -> AsyncGenerator[list[Frame]]:
+    """One frame a line; a stream without a last frame was cut."""
+    decode = msgspec.json.Decoder(Frame).decode
+    response.allow_silence(3600.0)  # the provider service decides how long its upstream may be silent
+    rest = b""
+    frames: list[Frame] = []
+    try:
+        while not frames or isinstance(frames[-1], Delta):
+            try:
+                chunk = await response.chunk()
+            except HttpError as error:
+                yield [Broken(_unreached(error))]
+                return
+            if not chunk:
+                yield [Broken(Failure("cut", "the provider service's stream ended early"))]
+                return
+            *lines, rest = (rest + chunk).split(b"\n")
+            if frames := [decode(line) for line in lines]:
+                yield frames
+    finally:
+        response.close()
+
+
+async def _read(response: Response) -> bytes:
+    try:
+        return await response.read()
+    except HttpError:
+        return b""
+
+
+def _unreached(error: HttpError) -> Failure:
+    if isinstance(error, TimedOut):
+        return Failure("timeout", "the provider service did not answer in time")
+    if isinstance(error, ConnectFailed):
+        return Failure("unreachable", "the provider service cannot be reached")
+    return Failure("cut", "the connection to the provider service was lost")
+
+
+def _failure(status: int, body: bytes) -> Failure:
+    if status == FAILED:
+        try:
+            return msgspec.json.decode(body, type=Failure)
+        except msgspec.DecodeError:
+            pass
+    return Failure("unreachable", f"the provider service answered {status}")

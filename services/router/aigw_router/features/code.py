@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Code suggestions: what was asked, in the blueprint's dialect or in GitLab's, and the candidates for it.
+
+The dialects are told apart by component type. Blueprint: `prompt` components, each written for one model, are an
+ordered list of candidates; `editor_content` without a usable prompt gets one written here. GitLab: the first
+`code_editor_completion` or `code_editor_generation` decides, `code_context` goes along.
+"""
+
+from typing import Literal, NamedTuple
+
+from aigw_contract.calls import Call, Fim, Message
+from aigw_contract.envelope import (
+    CodeContext,
+    CodeEditor,
+    CodeGeneration,
+    Component,
+    EditorContent,
+    Prompt,
+)
+from aigw_contract.errors import NothingUsable
+from aigw_contract.table import RoutingTable
+from aigw_router.candidates import Attempt, order
+from aigw_router.features import code_prompts
+from aigw_router.features.code_prompts import Around
+
+COMPLETION_TOKENS = 256
+GENERATION_TOKENS = 2048
+MOST_TOKENS = 8192
+
+Operation = Literal["code_completions", "code_generations"]
+
+
+class Asked(NamedTuple):
+    """A request for code, whatever its dialect."""
+
+    dialect: Literal["blueprint", "gitlab"]
+    operation: Operation
+    prompts: list[Prompt]
+    around: Around | None
+    stream: bool
+
+
+def read(components: list[Component]) -> Asked:
+    """What the components ask for. Raises NothingUsable (422)."""
+    editor = next((c for c in components if isinstance(c, CodeEditor)), None)
+    if editor is not None:
+        return _gitlab(editor, [c for c in components if isinstance(c, CodeContext)])
+    prompts = [c for c in components if isinstance(c, Prompt) and c.content]
+    content = next((c for c in components if isinstance(c, EditorContent)), None)
+    around = _around(content) if content is not None else None
+    if not prompts and around is None:
+        raise NothingUsable("No component holds a prompt or the content of an editor")
+    stream = any(p.stream for p in prompts) or (content is not None and content.stream)
+    return Asked("blueprint", "code_completions", prompts, around, stream)
+
+
+def plan(asked: Asked, table: RoutingTable, chance: float) -> list[Attempt]:
+    """Candidates in order. Raises NothingUsable (422) if this gateway has no model for the request."""
+    attempts = [attempt for prompt in asked.prompts for attempt in _written(asked, prompt, table)]
+    if not attempts or asked.dialect == "gitlab":
+        tried = {attempt.model for attempt in attempts}
+        attempts += [a for a in _by_feature(asked, table, chance) if a.model not in tried]
+    if not attempts:
+        named = ", ".join(sorted({p.model or "?" for p in asked.prompts})[:5]) or "none"
+        raise NothingUsable(f"This gateway has no model for the request (asked for: {named})", reason="no_such_model")
+    return attempts
+
+
+def _gitlab(editor: CodeEditor, contexts: list[CodeContext]) -> Asked:
+    operation: Operation = "code_generations" if isinstance(editor, CodeGeneration) else "code_completions"
+    around = Around(
+        editor.file_name,
+        editor.language_identifier,
+        editor.content_above_cursor,
+        editor.content_below_cursor,
+        [(context.name, context.content) for context in contexts],
+    )
+    empty = not (around.before.strip() or around.after.strip())
+    written = Prompt(editor.prompt or "", editor.model_name, editor.model_provider)
+    if empty and not editor.prompt:
+        raise NothingUsable("The editor's content is empty and there is no prompt")
+    return Asked("gitlab", operation, [written] if editor.prompt or editor.model_name else [], around, editor.stream)
+
+
+def _around(content: EditorContent) -> Around | None:
+    if not (content.before_cursor.strip() or content.after_cursor.strip()):
+        return None
+    files = [(file.filename, file.content) for file in content.open_files]
+    return Around(content.filename, "", content.before_cursor, content.after_cursor, files)
+
+
+def _written(asked: Asked, prompt: Prompt, table: RoutingTable) -> list[Attempt]:
+    """The attempt at the model a prompt names, with its own words; empty if this gateway does not have that model."""
+    name = table.resolve(prompt.model, prompt.provider) if prompt.model else None
+    if name is None:
+        return []
+    return [_attempt(asked, name, table, prompt if prompt.content else None)]
+
+
+def _by_feature(asked: Asked, table: RoutingTable, chance: float) -> list[Attempt]:
+    """The feature's own models: with the words of a prompt that names no model, else with a prompt made here."""
+    feature = table.features.get(asked.operation)
+    free = next((p for p in asked.prompts if p.content and (asked.dialect == "gitlab" or not p.model)), None)
+    if feature is None or (asked.around is None and free is None):
+        return []
+    return [_attempt(asked, name, table, free) for name in order(feature, chance)]
+
+
+def _attempt(asked: Asked, name: str, table: RoutingTable, prompt: Prompt | None) -> Attempt:
+    route = table.models[name]
+    tokens = COMPLETION_TOKENS if asked.operation == "code_completions" else GENERATION_TOKENS
+    call = Call(model=route.id, max_tokens=tokens, stream=asked.stream)
+    if prompt is not None:
+        _as_written(call, prompt)
+    elif asked.around is not None and route.fim is not None and asked.operation == "code_completions":
+        near = asked.around.near()
+        call.fim = Fim(near.before, near.after, route.fim, near.file_name)
+    elif asked.around is not None:
+        call.messages = code_prompts.messages(asked.around, asked.operation)
+    return Attempt(name, route, call)
+
+
+def _as_written(call: Call, prompt: Prompt) -> None:
+    content = prompt.content
+    call.messages = [Message("user", content)] if isinstance(content, str) else content
+    call.temperature = prompt.params.temperature
+    if (tokens := prompt.params.max_output_tokens) is not None and tokens > 0:
+        call.max_tokens = min(tokens, MOST_TOKENS)

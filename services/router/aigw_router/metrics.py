@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the router counts. Models come from the routing table, so the label sets are closed."""
+
+from prometheus_client import Counter, Gauge
+
+DECISIONS = Counter("aigw_decisions_used_total", "Authentication decisions by where they came from", ("source",))
+ATTEMPTS = Counter("aigw_attempts_total", "Attempts at a model by outcome", ("model", "outcome"))
+TABLE = Gauge("aigw_routing_table_info", "The routing table that is in use", ("revision",))
