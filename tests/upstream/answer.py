@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -80,7 +81,7 @@ def _text(base: str, script: Script) -> str:
 def _cut(text: str, count: int) -> tuple[str, ...]:
     count = max(1, min(count, len(text)))
     edges = [len(text) * place // count for place in range(count + 1)]
-    return tuple(text[start:end] for start, end in zip(edges, edges[1:], strict=False))
+    return tuple(text[start:end] for start, end in pairwise(edges))
 
 
 def tokens(characters: int) -> int:

@@ -9,7 +9,8 @@ from starlette.requests import Request
 
 How = Literal["started", "finished", "disconnected", "aborted"]
 
-_LIMIT = 10_000
+_REQUESTS = 1_000
+_EVENTS = 10_000
 # Seconds since the epoch which never run backwards, and which other processes' `time.time()` can be compared with.
 _EPOCH = time.time() - time.monotonic()
 
@@ -22,10 +23,10 @@ def now() -> float:
 class Recorder:
     """The latest requests and events, oldest first. Keeps nothing when it is not `enabled`."""
 
-    def __init__(self, enabled: bool = True, limit: int = _LIMIT) -> None:
+    def __init__(self, enabled: bool = True) -> None:
         self.enabled = enabled
-        self.requests: deque[dict[str, Any]] = deque(maxlen=limit)
-        self.events: deque[dict[str, Any]] = deque(maxlen=limit)
+        self.requests: deque[dict[str, Any]] = deque(maxlen=_REQUESTS)
+        self.events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
 
     def request(self, provider: str, request: Request, body: object) -> None:
         """Remember a request as it came, whether or not it will be answered well."""

@@ -19,7 +19,7 @@ Everything after the first `--` of a model name is a list of behaviours, joined 
 | `error-event-after-N`   | the provider's in-band error event ends the stream after N content chunks               |
 | `error-event-first`     | the in-band error event comes in place of the first content                             |
 | `fail-STATUS`           | that HTTP status, with the provider's own body and headers for it                       |
-| `retry-after-SECONDS`   | what a 429 says in `retry-after` (1 unless told)                                        |
+| `retry-after-SECONDS`   | what a 429 says in `retry-after` (unless told: 1, and nothing from Google)              |
 | `too-long`              | the provider's "prompt is too long" refusal                                             |
 | `expires-SECONDS`       | (token endpoint, in the service account's name) life of the access token                |
 
@@ -84,10 +84,15 @@ class Script:
     truncate_after: int | None = None
     error_after: int | None = None
     fail: int | None = None
-    retry_after: int = 1
+    retry_after: int | None = None
     too_long: bool = False
     expires: int = 3599
     unknown: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether time passes before or within the answer."""
+        return bool(self.slow_ms or self.pace_ms or self.hang or self.hang_after is not None)
 
     @property
     def ending(self) -> Ending | None:

@@ -4,7 +4,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -23,21 +22,33 @@ class Performance(Response):
         self.show = show
         self.script = script
         self.chunks_sent = 0
-        self._outcome: How = "finished"
-        self._note = lambda what: recorder.event(provider, model, what, self.chunks_sent)
+        self._note: Callable[[How], None] = lambda what: recorder.event(provider, model, what, self.chunks_sent)
+        self._settled = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give the answer; stop as soon as the caller has closed its connection."""
         self._note("started")
         self._send = send
-        self._abort: Abort = scope["state"]["abort"]
+        self._scope = scope
+        if isinstance(self.show, Whole) and not self.script.waits:
+            await self._give()
+        else:
+            await self._give_watching(receive)
+
+    async def _give_watching(self, receive: Receive) -> None:
         giving = asyncio.ensure_future(self._give())
         watching = asyncio.ensure_future(_gone(receive))
         try:
             await asyncio.wait({giving, watching}, return_when=asyncio.FIRST_COMPLETED)
-            self._note(self._outcome if giving.done() else "disconnected")
+            self._settle("disconnected")
         finally:
-            await _end(giving, watching)
+            await _end(watching)
+            await _end(giving)
+
+    def _settle(self, how: How) -> None:
+        if not self._settled:
+            self._settled = True
+            self._note(how)
 
     async def _give(self) -> None:
         await asyncio.sleep(self.script.slow_ms / 1000)
@@ -49,6 +60,7 @@ class Performance(Response):
             await self._give_whole(self.show)
         else:
             await self._give_stream(self.show)
+        self._settle("finished")
 
     async def _give_whole(self, show: Whole) -> None:
         ending = self.script.ending if show.status == 200 else None
@@ -87,12 +99,14 @@ class Performance(Response):
         if how == "hang":
             await _forever()
         if how == "die":
-            return await self._die()
-        await self._write(show.error(self.chunks_sent) if how == "error" else b"", more=False)
+            await self._die()
+        else:
+            await self._write(show.error(self.chunks_sent) if how == "error" else b"", more=False)
 
     async def _die(self) -> None:
-        self._outcome = "aborted"
-        await self._abort()
+        self._settle("aborted")
+        abort: Abort = self._scope["state"]["abort"]
+        await abort()
 
     async def _start(self, show: Whole | Streamed, status: int, length: int | None) -> None:
         headers = {"content-type": show.media_type, **show.headers}
@@ -114,10 +128,7 @@ async def _forever() -> None:
     await asyncio.Event().wait()
 
 
-async def _end(giving: "asyncio.Future[Any]", watching: "asyncio.Future[Any]") -> None:
-    watching.cancel()
-    giving.cancel()
+async def _end(task: "asyncio.Future[None]") -> None:
+    task.cancel()
     with suppress(asyncio.CancelledError):
-        await watching
-    with suppress(asyncio.CancelledError):
-        await giving
+        await task

@@ -9,7 +9,7 @@ status 502, whatever the upstream's own status was.
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from aigw_contract.failures import Failure
 
@@ -55,7 +55,7 @@ class Usage(Struct, omit_defaults=True):
 class Answer(Struct, omit_defaults=True):
     text: str
     finish_reason: FinishReason = "stop"
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
 
 class Delta(Struct, tag="delta", tag_field="t"):
@@ -64,7 +64,7 @@ class Delta(Struct, tag="delta", tag_field="t"):
 
 class End(Struct, tag="end", tag_field="t", omit_defaults=True):
     finish_reason: FinishReason = "stop"
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
 
 class Broken(Struct, tag="broken", tag_field="t"):
@@ -81,4 +81,4 @@ class EmbedCall(Struct, omit_defaults=True):
 
 class Embeddings(Struct, omit_defaults=True):
     vectors: list[list[float]]  # in the order of the inputs
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)

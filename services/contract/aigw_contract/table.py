@@ -5,7 +5,7 @@ Both are plain data that `aigw_contract.plan` makes from an AIGateway spec, writ
 re-read when they change.
 """
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from aigw_contract.calls import FimFamily
 
@@ -91,7 +91,7 @@ class IssuerTrust(Struct, omit_defaults=True):
     jwks_uri: str = ""
     jwks_file: str = ""
     realms: list[str] = []  # empty: any
-    algorithms: list[str] = ["RS256"]
+    algorithms: list[str] = field(default_factory=lambda: ["RS256"])
     required: bool = True
 
 

@@ -68,6 +68,7 @@ class Edge:
     async def _serve(self, request: Request, route: Hot | None, connection: EdgeProtocol | None) -> None:
         leaving = _Leaving()
         if connection is not None:
+            leaving.task = asyncio.current_task(connection.loop)  # to look the loop up costs a system call
             connection.on_lost = leaving.cancel
         try:
             if route is None:
@@ -142,7 +143,7 @@ class _Leaving:
 
     def __init__(self) -> None:
         self.gone = False
-        self.task = asyncio.current_task()
+        self.task: asyncio.Task[Any] | None = None
 
     def cancel(self) -> None:
         self.gone = True

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 32 * 1024
@@ -79,6 +79,33 @@ class EdgeProtocol(HttpToolsProtocol):
             self.transport.write(head % (status, len(body)) + body)
             self.transport.close()
 
+    def has_body(self, scope: Any) -> bool:
+        """The request of `scope` has arrived whole."""
+        return self.cycle.scope is scope and not self.cycle.more_body
+
+    def respond(self, scope: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+        """Write head and body in one piece: ASGI's two messages would be two system calls, and two packets.
+
+        False when this request must be answered through ASGI: a later one is parsed already, HEAD, or a slow reader.
+        """
+        cycle = self.cycle
+        if cycle.scope is not scope or self.flow.write_paused or scope["method"] == "HEAD":
+            return False
+        if cycle.disconnected or cycle.response_started:
+            return False
+        parts = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        if not cycle.keep_alive:
+            parts.append(b"connection: close\r\n")
+        self.transport.write(b"".join((*parts, b"\r\n", body)))
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
+
     def _count(self, size: int) -> None:
         self.head_bytes += size
         if self.head_bytes > MOST_HEAD_BYTES:
@@ -91,9 +118,11 @@ def sweep(now: float) -> None:
         since = protocol.reading_since
         if since is None or now - since < EdgeProtocol.read_timeout:
             continue
-        if protocol.cycle is not None and not protocol.cycle.response_complete:
-            continue  # the head was complete: the endpoint reads the body under a timeout of its own
-        protocol.refuse(408, "request_timeout", "The request took too long to arrive")
+        if protocol.cycle is None or not protocol.cycle.more_body:
+            protocol.refuse(408, "request_timeout", "The request took too long to arrive")
+        elif protocol.cycle.response_complete:
+            protocol.transport.close()  # it was answered without its body, and is still sending
+        # else the endpoint reads the body, under a timeout of its own
 
 
 async def sweeping() -> None:

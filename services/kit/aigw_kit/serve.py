@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -66,11 +67,19 @@ async def _serve(edge: Edge, access_log: AccessLog, settings: ServiceSettings, b
     tasks = [asyncio.ensure_future(work()) for work in (sweeping, *background)]
     for task in tasks:
         task.add_done_callback(lambda ended: _background_ended(ended, server))
+    _settle_memory()
     await server.serve(sockets=[listener])
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     access_log.flush()
+
+
+def _settle_memory() -> None:
+    """What exists now lives as long as the process: the garbage collector need not look at it for each request."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _config(edge: Edge, settings: ServiceSettings) -> uvicorn.Config:
@@ -81,6 +90,7 @@ def _config(edge: Edge, settings: ServiceSettings) -> uvicorn.Config:
         lifespan="off",
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),

@@ -101,5 +101,5 @@ def decode_as(kind: type[Any], body: bytes) -> Any:
     """Decode a provider's JSON. Raises UpstreamFailed(cut)."""
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # msgspec.DecodeError, and UnicodeDecodeError for what is not UTF-8
         raise malformed(f"the provider's answer could not be read: {type(error).__name__}") from None

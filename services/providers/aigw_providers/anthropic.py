@@ -7,7 +7,7 @@ Source: https://docs.anthropic.com/en/api/messages, /messages-streaming and /err
 from typing import Any, ClassVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from aigw_contract.calls import Answer, Broken, Call, Delta, EmbedCall, Embeddings, End, FinishReason, Frame, Usage
 from aigw_contract.failures import Failure, Kind, kind_of_status
@@ -49,7 +49,7 @@ class _Block(Struct):
 class _Message(Struct):
     content: list[_Block]
     stop_reason: str | None = None
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
 
 class _Error(Struct):
@@ -62,7 +62,7 @@ class _ErrorBody(Struct):
 
 
 class _StreamMessage(Struct):
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
 
 class _StreamDelta(Struct):

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Try candidates in order under one deadline: the only place that retries.
 
-A candidate that fails in a way another may not share (see the table of failures) gives way to the next. As long as
-there is a next one, an attempt gets two thirds of the time that is left, so that a silent provider cannot use it all up.
+A candidate that fails in a way another may not share (see the table of failures) gives way to the next. While
+there is a next one, an attempt gets two thirds of the time that is left: a silent provider cannot use it all up.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from time import monotonic
 from typing import NamedTuple, TypeVar
 
 from aigw_contract.calls import Answer, Frame
@@ -17,7 +17,7 @@ from aigw_kit.request import Request
 from aigw_router.breaker import Breaker
 from aigw_router.candidates import Attempt
 from aigw_router.clients import Passed, ProviderClient
-from aigw_router.metrics import ATTEMPTS
+from aigw_router.metrics import attempts_total
 from aigw_router.table import Tables
 
 SHARE = 2 / 3
@@ -67,11 +67,10 @@ class Dispatch:
     async def _first(
         self, request: Request, table: RoutingTable, attempts: Sequence[Attempt], timeout: float, ask: Try[T]
     ) -> tuple[Attempt, T]:
-        now = asyncio.get_running_loop().time
-        deadline = now() + timeout
+        deadline = monotonic() + timeout
         failures: list[Failure] = []
         for number, attempt in enumerate(attempts, 1):
-            left = deadline - now()
+            left = deadline - monotonic()
             if left < LEAST_SECONDS:
                 failures.append(Failure("timeout", "the deadline has passed"))
                 break
@@ -90,23 +89,22 @@ class Dispatch:
 
     async def _one(self, table: RoutingTable, attempt: Attempt, seconds: float, ask: Try[T]) -> T:
         """Raises UpstreamFailed; tells the breaker how it went."""
-        now = asyncio.get_running_loop().time
         route = attempt.route
         breaker = self._breakers.setdefault((route.provider, route.id), Breaker())
-        if not breaker.allows(now()):
-            ATTEMPTS.labels(attempt.model, "breaker_open").inc()
-            raise UpstreamFailed(Failure("overloaded", "left alone after failures", breaker.wait(now())))
+        if not breaker.allows(monotonic()):
+            attempts_total(attempt.model, "breaker_open").inc()
+            raise UpstreamFailed(Failure("overloaded", "left alone after failures", breaker.wait(monotonic())))
         try:
             result = await ask(self._tables.client(table, route.provider), attempt, seconds)
         except UpstreamFailed as failed:
-            breaker.failed(failed.failure, now())
-            ATTEMPTS.labels(attempt.model, failed.failure.kind).inc()
+            breaker.failed(failed.failure, monotonic())
+            attempts_total(attempt.model, failed.failure.kind).inc()
             raise
         except BaseException:
             breaker.abandoned()
             raise
         breaker.succeeded()
-        ATTEMPTS.labels(attempt.model, "ok").inc()
+        attempts_total(attempt.model, "ok").inc()
         return result
 
 

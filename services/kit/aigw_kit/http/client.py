@@ -4,6 +4,7 @@
 import asyncio
 import ssl
 from collections import deque
+from time import monotonic
 
 from aigw_kit.http.connection import Connection
 from aigw_kit.http.errors import ConnectionCut, TimedOut
@@ -83,7 +84,7 @@ class HttpClient:
             connection = self._idle.pop()
             if connection.closed:
                 continue
-            if asyncio.get_running_loop().time() - connection.idle_since < self._max_idle:
+            if monotonic() - connection.idle_since < self._max_idle:
                 return connection
             self._drop(connection)
         return None

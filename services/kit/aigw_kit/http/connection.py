@@ -3,6 +3,7 @@
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 from typing import cast
 
 import httptools
@@ -60,7 +61,7 @@ class Connection(asyncio.Protocol):
         response = self._response = Response(self, arrived, whole=whole, most=most)
         self.exchanges += 1
         self._idle_timeout = timeout
-        self._active_at = self._loop.time()
+        self._active_at = monotonic()
         self._timer = self._loop.call_later(timeout, self._check_silence)
         self._transport.write(data)
         return response, arrived
@@ -141,7 +142,7 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         response = self._response
         if response is not None:
-            self._active_at = self._loop.time()
+            self._active_at = monotonic()
             response.feed(body)
 
     def on_message_complete(self) -> None:
@@ -156,10 +157,10 @@ class Connection(asyncio.Protocol):
             return
         silent_until = self._active_at + self._idle_timeout
         paused = response.buffered > 0 and not response.whole  # it is the reader who is slow, not the server
-        if response.whole or not response.status or (self._loop.time() >= silent_until and not paused):
+        if response.whole or not response.status or (monotonic() >= silent_until and not paused):
             self._fail(TimedOut("the server sent nothing in time"))
             return
-        after = self._idle_timeout if paused else silent_until - self._loop.time()
+        after = self._idle_timeout if paused else silent_until - monotonic()
         self._timer = self._loop.call_later(after, self._check_silence)
 
     def _complete(self, *, reusable: bool) -> None:
@@ -185,5 +186,5 @@ class Connection(asyncio.Protocol):
         if not reusable and not self.closed:
             self.closed = True
             self._transport.close()
-        self.idle_since = self._loop.time()
+        self.idle_since = monotonic()
         self.freed(self, reusable)

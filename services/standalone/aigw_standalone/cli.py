@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The `aigw` command line. Exit code 2: something the user can mend, told in one line."""
+
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from aigw_standalone import manifest, state, tokens
+
+FILES = click.option(
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A manifest: YAML with one AIGateway, and Secrets beside it. May be given several times.",
+)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("ai-gateway"), prog_name="aigw")
+def main() -> None:
+    """AI Gateway on one machine: run it, ask it, check what it is told to be."""
+
+
+@main.command()
+@FILES
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address of the router; all else stays local.")
+@click.option("--port", default=5052, show_default=True, help="Port of the router; 0 takes a free one.")
+@click.option("--metrics-port", default=8082, show_default=True, help="Port of the router's metrics; 0: a free one.")
+@click.option("--ready-file", type=click.Path(path_type=Path), help="Written when all is ready: url, token, pid.")
+@click.option("--logs", is_flag=True, help="Print the services' logs here instead of to files.")
+def up(files: tuple[Path, ...], host: str, port: int, metrics_port: int, ready_file: Path | None, logs: bool) -> None:
+    """Run a gateway until Ctrl-C.
+
+    Without a file it answers with the built-in echo provider. Changes to the files are followed while it runs.
+    """
+    from aigw_standalone import up as running  # noqa: PLC0415 - `aigw check` and `aigw --help` need none of it
+
+    try:
+        running.up(running.Options(files, host, port, metrics_port, ready_file, logs))
+    except running.UsageFault as fault:
+        _stop(str(fault))
+
+
+@main.command()
+@FILES
+@AS_JSON
+def check(files: tuple[Path, ...], as_json: bool) -> None:
+    """Validate a manifest and name every fault with its path."""
+    faults: list[str] = []
+    try:
+        if not files:
+            raise click.UsageError("give a file with -f")
+        found = manifest.read(files)
+    except manifest.BadManifest as bad:
+        faults = bad.faults
+    if as_json:
+        click.echo(json.dumps({"ok": not faults, "faults": faults}))
+    elif faults:
+        click.echo("\n".join(faults), err=True)
+    else:
+        click.echo(f"{found.gateway.metadata.name}: no fault found")
+    sys.exit(2 if faults else 0)
+
+
+@main.command()
+@click.option(
+    "--scope", "scopes", multiple=True, help="A scope of the token; by default all that the gateway asks for."
+)
+@click.option("--realm", default=tokens.Wanted().realm, show_default=True, help="saas or self-managed.")
+@click.option("--instance-id", default=tokens.Wanted().instance_id, show_default=True, help="The GitLab instance.")
+@click.option("--user", default="", help="Make a user token for this global user id.")
+@click.option("--audience", help="By default what the gateway asks for.")
+@click.option("--ttl", default=3600, show_default=True, help="Seconds; negative makes an expired token.")
+@click.option("--gateway", help="URL of the gateway; by default the one that was started last.")
+@AS_JSON
+def token(
+    scopes: tuple[str, ...],
+    realm: str,
+    instance_id: str,
+    user: str,
+    audience: str | None,
+    ttl: int,
+    gateway: str | None,
+    as_json: bool,
+) -> None:
+    """Mint a token that the running gateway accepts."""
+    running = _running(gateway)
+    asked = tokens.Wanted(scopes or tokens.SCOPES, realm, instance_id, user, audience or running.audience, ttl)
+    minted = tokens.mint(asked, Path(running.issuer_key), Path(running.signing_key))
+    if as_json:
+        click.echo(json.dumps({"token": minted, "url": running.url, "headers": tokens.headers(asked, minted)}))
+    else:
+        click.echo(minted)
+
+
+@main.command()
+@click.argument("prompt", required=False)
+@click.option("--file", "file", type=click.Path(path_type=Path), help="A source file to complete.")
+@click.option("--line", type=int, help="The line of the file at whose end the cursor stands.")
+@click.option("--gateway", help="URL of the gateway; by default the one that was started last.")
+def ask(prompt: str | None, file: Path | None, line: int | None, gateway: str | None) -> None:
+    """Print a suggestion for a PROMPT, or for a file at a line, as it comes."""
+    from aigw_standalone import ask as asking  # noqa: PLC0415 - httpx is slow to import
+
+    if (prompt is None) == (file is None) or (file is None) != (line is None):
+        raise click.UsageError("give a PROMPT, or --file together with --line")
+    running = _running(gateway)
+    wanted = tokens.Wanted(audience=running.audience, ttl=300)
+    headers = tokens.headers(wanted, tokens.mint(wanted, Path(running.issuer_key), Path(running.signing_key)))
+    try:
+        body = asking.for_prompt(prompt) if file is None or line is None else asking.for_file(file, line)  # type: ignore[arg-type]
+        for piece in asking.stream(running.url, headers, body):
+            click.echo(piece, nl=False)
+        click.echo()
+    except asking.AskFailed as failed:
+        _stop(str(failed))
+
+
+def _running(url: str | None) -> state.Running:
+    found = state.find(url)
+    if found is None:
+        _stop(f"no gateway is running{f' at {url}' if url else ''}; start one with: aigw up")
+    return found
+
+
+def _stop(message: str) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(2)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps what runs equal to what the manifest says: files written, services started, stopped and restarted."""
+
+import os
+import socket
+from pathlib import Path
+
+from aigw_contract.gateway import Provider
+from aigw_standalone import plan
+from aigw_standalone.keys import Keys, write_private
+from aigw_standalone.manifest import Manifest
+from aigw_standalone.processes import Service, child_environment, stop, wait_ready
+
+START_SECONDS = 30.0
+DRAIN_SECONDS = "3"
+
+
+class Supervisor:
+    """`apply` brings everything to a manifest, the first time and each time it changes; `stop` ends it."""
+
+    def __init__(
+        self, directory: Path, keys: Keys, listener: socket.socket, metrics: socket.socket, logs: bool
+    ) -> None:
+        self._directory = directory
+        self._keys = keys
+        self._to_files = not logs
+        self._lifeline, self._lifeline_ours = os.pipe()
+        self._providers: dict[str, tuple[Service, bytes]] = {}
+        self._auth = self._service("auth", ["aigw_auth"], "auth.json")
+        self.router = Service(
+            "router",
+            ["aigw_router"],
+            self._environment(AIGW_TABLE_FILE=str(directory / "table.json"), AIGW_AUTH_URL=self._auth.url),
+            self._log("router"),
+            listener,
+            metrics,
+        )
+
+    def start(self, manifest: Manifest) -> None:
+        """Raises StartFailed."""
+        self._sync_providers(manifest)
+        self._write_shared(manifest)
+        self._auth.start(self._lifeline)
+        self.router.start(self._lifeline)
+        wait_ready(self.services(), START_SECONDS)
+
+    def apply(self, manifest: Manifest) -> None:
+        """New providers are ready before the router hears of them; old ones stop after it has forgotten them."""
+        gone = self._sync_providers(manifest)
+        wait_ready([service for service, _ in self._providers.values()], START_SECONDS)
+        self._write_shared(manifest)
+        stop(gone)
+
+    def keep_running(self) -> list[str]:
+        """Restart what ended; the names of what was restarted."""
+        return [service.name for service in self.services() if service.keep_running(self._lifeline)]
+
+    def services(self) -> list[Service]:
+        return [self._auth, *(service for service, _ in self._providers.values()), self.router]
+
+    def stop(self) -> None:
+        os.close(self._lifeline_ours)
+        stop([self.router, *(service for service, _ in self._providers.values()), self._auth])
+        os.close(self._lifeline)
+
+    def _sync_providers(self, manifest: Manifest) -> list[Service]:
+        wanted = {provider.name: provider for provider in manifest.gateway.spec.providers}
+        gone = [self._providers.pop(name)[0] for name in list(self._providers) if name not in wanted]
+        for provider in wanted.values():
+            self._sync_provider(manifest, provider)
+        return gone
+
+    def _sync_provider(self, manifest: Manifest, provider: Provider) -> None:
+        """A changed credential is picked up by the running service; changed settings restart it."""
+        credential = plan.credential(provider, manifest.secrets, os.environ)
+        file = credential.file
+        if credential.content is not None:
+            file = str(self._directory / "credentials" / provider.name)
+            write_private(Path(file), credential.content)
+        settings = plan.provider_file(manifest.gateway, provider, file)
+        service, known = self._providers.get(provider.name, (None, b""))
+        if known == settings:
+            return
+        write_private(self._directory / f"provider-{provider.name}.json", settings)
+        if service is None:
+            arguments = ["aigw_providers", provider.name]
+            service = self._service(f"provider-{provider.name}", arguments, f"provider-{provider.name}.json")
+        else:
+            service.terminate()
+            service.wait(float(DRAIN_SECONDS) + 1)
+        service.start(self._lifeline)
+        self._providers[provider.name] = (service, settings)
+
+    def _write_shared(self, manifest: Manifest) -> None:
+        urls = {name: service.url for name, (service, _) in self._providers.items()}
+        write_private(self._directory / "auth.json", plan.auth_file(manifest.gateway, self._keys))
+        write_private(self._directory / "table.json", plan.table_file(manifest.gateway, urls))
+
+    def _service(self, name: str, arguments: list[str], settings_file: str) -> Service:
+        environment = self._environment(AIGW_SETTINGS_FILE=str(self._directory / settings_file))
+        return Service(name, arguments, environment, self._log(name))
+
+    def _environment(self, **extra: str) -> dict[str, str]:
+        common = {"AIGW_INTERNAL_KEY_FILE": str(self._keys.internal), "AIGW_DRAIN_SECONDS": DRAIN_SECONDS}
+        level = os.environ.get("AIGW_LOG_LEVEL")
+        return child_environment(
+            common | extra | ({"AIGW_LOG_LEVEL": level} if level else {}), list(plan.KEY_VARIABLES.values())
+        )
+
+    def _log(self, name: str) -> Path | None:
+        if not self._to_files:
+            return None
+        (self._directory / "logs").mkdir(exist_ok=True)
+        return self._directory / "logs" / f"{name}.log"

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`aigw up`: a whole gateway in the foreground, until Ctrl-C."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+import click
+
+from aigw_kit.serve import bind
+from aigw_standalone import keys, manifest, plan, state, tokens
+from aigw_standalone.keys import Keys
+from aigw_standalone.manifest import BadManifest, Manifest
+from aigw_standalone.processes import StartFailed
+from aigw_standalone.supervisor import Supervisor
+
+POLL_SECONDS = 0.2
+
+
+class Options(NamedTuple):
+    files: Sequence[Path]
+    host: str
+    port: int
+    metrics_port: int
+    ready_file: Path | None
+    logs: bool
+
+
+class UsageFault(Exception):
+    """One line (or several) for the user; the exit code is 2."""
+
+
+def up(options: Options) -> None:
+    """Runs until SIGINT or SIGTERM. Raises UsageFault for what the user can mend."""
+    stopping = _Stopping()
+    try:
+        wanted = manifest.read(options.files)
+    except BadManifest as bad:
+        raise UsageFault("\n".join(bad.faults)) from None
+    with _sockets(options) as (listener, metrics), _run_directory() as directory:
+        made = keys.make(directory)
+        supervisor = Supervisor(directory, made, listener, metrics, options.logs)
+        try:
+            supervisor.start(wanted)
+            _run(options, wanted, supervisor, made, directory, stopping)
+        except StartFailed as failed:
+            raise UsageFault(str(failed)) from None
+        finally:
+            supervisor.stop()
+
+
+def _run(
+    options: Options, wanted: Manifest, supervisor: Supervisor, made: Keys, directory: Path, stopping: "_Stopping"
+) -> None:
+    running = state.Running(
+        supervisor.router.url, os.getpid(), wanted.gateway.spec.auth.audience, str(made.issuer), str(made.signing)
+    )
+    announced = state.announce(running)
+    try:
+        asked = tokens.Wanted(audience=running.audience)
+        token = tokens.mint(asked, made.issuer, made.signing)
+        _write_ready_file(options.ready_file, supervisor, token)
+        click.echo(banner(wanted, supervisor, tokens.headers(asked, token), directory if not options.logs else None))
+        _watch(options.files, wanted, supervisor, stopping)
+    finally:
+        announced.unlink(missing_ok=True)
+        if options.ready_file is not None:
+            options.ready_file.unlink(missing_ok=True)
+        click.echo("\nStopping.")
+
+
+def banner(wanted: Manifest, supervisor: Supervisor, headers: dict[str, str], directory: Path | None) -> str:
+    """What a user needs to go on: a request that works as pasted, and where things are."""
+    url = supervisor.router.url
+    lines = "".join(f" \\\n  -H '{name}: {value}'" for name, value in headers.items())
+    body = json.dumps({
+        "prompt_components": [{
+            "type": "code_editor_completion",
+            "payload": {
+                "file_name": "hello.py", "language_identifier": "python",
+                "content_above_cursor": "def hello_world():\n", "content_below_cursor": "",
+            },
+        }]
+    })  # fmt: skip
+    providers = ", ".join(f"{p.name} ({p.type})" for p in wanted.gateway.spec.providers)
+    notes = "".join(f"\nwarning    {text}" for text in plan.warnings(wanted, os.environ))
+    return (
+        f"\nAI Gateway is ready at {url}\n\n"
+        f"Try it (the token is good for an hour; another: aigw token):\n\n"
+        f"curl -s {url}/v3/code/completions{lines} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'\n\n"
+        f"providers  {providers}\n"
+        f"API page   {url}/docs\n"
+        f"metrics    {supervisor.router.metrics_url}\n"
+        f"logs       {directory / 'logs' if directory else 'below'}{notes}\n\n"
+        f"Stop with Ctrl-C."
+    )
+
+
+def _watch(files: Sequence[Path], wanted: Manifest, supervisor: Supervisor, stopping: "_Stopping") -> None:
+    """Follow the manifest files, and restart services that end, until told to stop."""
+    seen = _signatures(files)
+    while not stopping.wait(POLL_SECONDS):
+        for name in supervisor.keep_running():
+            click.echo(f"The service {name} ended and was started again.", err=True)
+        if (now := _signatures(files)) != seen:
+            seen = now
+            _apply(files, supervisor)
+
+
+def _apply(files: Sequence[Path], supervisor: Supervisor) -> None:
+    try:
+        supervisor.apply(manifest.read(files))
+    except (BadManifest, StartFailed) as bad:
+        click.echo(f"The changed manifest is not used, the last good one serves on:\n{bad}", err=True)
+    else:
+        click.echo("The changed manifest is in use.")
+
+
+def _signatures(files: Sequence[Path]) -> list[tuple[int, int, int] | None]:
+    def one(path: Path) -> tuple[int, int, int] | None:
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size
+
+    return [one(path) for path in files]
+
+
+def _write_ready_file(path: Path | None, supervisor: Supervisor, token: str) -> None:
+    if path is None:
+        return
+    services = {s.name: {"url": s.url, "metrics_url": s.metrics_url} for s in supervisor.services()}
+    router = services["router"]
+    content = {"url": router["url"], "metrics_url": router["metrics_url"], "token": token, "pid": os.getpid()}
+    keys.write_private(path, json.dumps(content | {"services": services}).encode())
+
+
+@contextlib.contextmanager
+def _sockets(options: Options) -> Iterator[tuple[socket.socket, socket.socket]]:
+    with _bound(options.host, options.port, "--port") as listener:
+        with _bound("127.0.0.1", options.metrics_port, "--metrics-port") as metrics:
+            yield listener, metrics
+
+
+def _bound(host: str, port: int, option: str) -> socket.socket:
+    try:
+        return bind(host, port)
+    except OverflowError:
+        raise UsageFault(f"{port} is not a port") from None
+    except OSError as error:
+        raise UsageFault(f"cannot listen on {host}:{port}: {error.strerror} (choose another with {option})") from None
+
+
+@contextlib.contextmanager
+def _run_directory() -> Iterator[Path]:
+    """For keys, tables and logs; only its user may look, and it is gone at the end."""
+    directory = Path(tempfile.mkdtemp(prefix="aigw-"))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class _Stopping:
+    """SIGINT and SIGTERM set a flag, so that no cleaning up is interrupted half-way."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        for known in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(known, self._ask)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self._asked = True
+
+    def wait(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not self._asked and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return self._asked
