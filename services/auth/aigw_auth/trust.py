@@ -99,9 +99,10 @@ def read_jwk(entry: dict[str, Any], refused_thumbprints: Collection[str] = ()) -
     key = make_key(_load(entry), str(entry.get("kid") or ""), refused_thumbprints)
     if "alg" not in entry:
         return key
-    if entry["alg"] not in key.algorithms:
+    algorithms = key.algorithms & {str(entry["alg"])}
+    if not algorithms:
         raise KeyRefused("its alg does not fit its type")
-    return Key(key.kid, key.public, frozenset({entry["alg"]}), key.thumbprint)
+    return Key(key.kid, key.public, algorithms, key.thumbprint)
 
 
 def make_key(public: PublicKey, kid: str = "", refused_thumbprints: Collection[str] = ()) -> Key:
@@ -129,7 +130,7 @@ def thumbprint(public: PublicKey) -> str:
 
 def _asymmetric(entry: dict[str, Any]) -> None:
     """A symmetric key in a published set is no secret: whoever can read it could sign."""
-    if entry.get("kty") not in _LOADERS:
+    if str(entry.get("kty")) not in _LOADERS:
         raise KeyRefused("its type is not RSA, EC or OKP")
 
 

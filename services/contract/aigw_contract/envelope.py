@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import DecodeError, Raw, Struct, ValidationError, field
+from msgspec import Raw, Struct, ValidationError, field
 
 from aigw_contract.calls import Message
-from aigw_contract.errors import InvalidJson, WrongShape
+from aigw_contract.errors import UNREADABLE, InvalidJson, WrongShape
 
 MOST_COMPONENTS = 100
 """GitLab's own service takes 1 to 100 components."""
@@ -118,7 +118,7 @@ def read_components(body: bytes) -> Envelope:
     try:
         for at, raw in enumerate(raws):
             _read_one(raw, f"prompt_components[{at}]", envelope)
-    except (DecodeError, RecursionError) as error:  # Raw is checked for syntax only when it is opened
+    except UNREADABLE as error:  # Raw is checked for syntax only when it is opened
         raise InvalidJson(f"The request body is not JSON that can be read: {_short(error)}") from None
     return envelope
 
@@ -129,7 +129,7 @@ def read_json(body: bytes, kind: type[T]) -> T:
         return _decoder(kind).decode(body)  # type: ignore[no-any-return]
     except ValidationError as error:
         raise WrongShape(f"The request body has the wrong shape: {_short(error)}") from None
-    except (DecodeError, RecursionError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise InvalidJson(f"The request body is not JSON that can be read: {_short(error)}") from None
 
 

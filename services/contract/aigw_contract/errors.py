@@ -19,7 +19,10 @@ The body shapes are those of GitLab's two dialects (`error` for 401, `detail` fo
 `request_id`.
 """
 
-from msgspec import json
+from msgspec import DecodeError, json
+
+UNREADABLE = (DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not the JSON they should be: syntax or type, UTF-8, nesting."""
 
 
 class Refusal(Exception):

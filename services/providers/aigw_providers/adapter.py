@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import msgspec
 
 from aigw_contract.calls import Answer, Broken, Call, EmbedCall, Embeddings, Frame
+from aigw_contract.errors import UNREADABLE
 from aigw_contract.failures import Failure, Kind, UpstreamFailed, kind_of_status
 from aigw_contract.table import ProviderSettings
 
@@ -101,5 +102,5 @@ def decode_as(kind: type[Any], body: bytes) -> Any:
     """Decode a provider's JSON. Raises UpstreamFailed(cut)."""
     try:
         return msgspec.json.decode(body, type=kind)
-    except (ValueError, RecursionError) as error:  # msgspec.DecodeError, and UnicodeDecodeError for what is not UTF-8
+    except UNREADABLE as error:
         raise malformed(f"the provider's answer could not be read: {type(error).__name__}") from None

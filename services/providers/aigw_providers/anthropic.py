@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct, field
 
 from aigw_contract.calls import Answer, Broken, Call, Delta, EmbedCall, Embeddings, End, FinishReason, Frame, Usage
+from aigw_contract.errors import UNREADABLE
 from aigw_contract.failures import Failure, Kind, kind_of_status
 from aigw_kit.sse import Event, EventReader
 from aigw_providers.adapter import Adapter, Decoder, UpstreamRequest, decode_as, unsupported
@@ -105,7 +106,7 @@ class Anthropic(Adapter):
     def decode_error(self, status: int, body: bytes) -> Failure:
         try:
             error = msgspec.json.decode(body, type=_ErrorBody).error
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return Failure(kind_of_status(status), f"status {status}")
         return Failure(error_kind(error, kind_of_status(status)), f"status {status} {error.type[:40]}")
 
@@ -164,7 +165,7 @@ class MessagesDecoder(Decoder):
     def _frame(self, event: Event) -> Frame | None:
         try:
             data = self._decode(event.data)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return Broken(Failure("cut", "an event of the stream could not be read"))
         match data.type:
             case "content_block_delta" if data.delta is not None and data.delta.type == "text_delta":

@@ -37,7 +37,7 @@ class _Part(Struct):
     thought: bool = False
 
 
-class _Content(Struct):
+class _Content(Struct, frozen=True):
     parts: list[_Part] = []
 
 
@@ -46,7 +46,7 @@ class _Candidate(Struct, rename="camel"):
     finish_reason: str = ""
 
 
-class _PromptFeedback(Struct, rename="camel"):
+class _PromptFeedback(Struct, frozen=True, rename="camel"):
     block_reason: str = ""
 
 

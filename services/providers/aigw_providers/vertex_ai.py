@@ -30,10 +30,10 @@ PROXY_PATH = re.compile(
     r"(?P<verb>predict|rawPredict|serverStreamingPredict|streamRawPredict"
     r"|generateContent|streamGenerateContent|countTokens)"
 )
-"""Without project and location is how google-genai writes paths in express mode, and with only a base URL given."""
+"""Without project and location is how google-genai writes paths in express mode, that is with an API key."""
 
 
-class _Statistics(Struct):
+class _Statistics(Struct, frozen=True):
     token_count: float = 0
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from aigw_contract.calls import Answer, Broken, Call, Delta, EmbedCall, Embeddings, Frame
 from aigw_contract.decisions import Credentials, Decision
-from aigw_contract.errors import Unavailable
+from aigw_contract.errors import UNREADABLE, Unavailable
 from aigw_contract.failures import Failure, UpstreamFailed
 from aigw_contract.headers import DEADLINE_MS, REQUEST_ID, TRACEPARENT, TRACESTATE
 from aigw_kit.guard import InternalKey
@@ -60,7 +60,7 @@ class AuthClient:
             )
             if response.status == 200:
                 return self._decoder.decode(body)
-        except (HttpError, msgspec.DecodeError):
+        except (HttpError, *UNREADABLE):
             pass
         raise Unavailable("Authentication is unavailable", reason="auth_unavailable", retry_after=1.0)
 
@@ -121,7 +121,7 @@ class ProviderClient:
 def _decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
     try:
         return decoder.decode(body)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         raise UpstreamFailed(Failure("cut", "the provider service's answer could not be read")) from None
 
 
@@ -167,6 +167,6 @@ def _failure(status: int, body: bytes) -> Failure:
     if status == FAILED:
         try:
             return msgspec.json.decode(body, type=Failure)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             pass
     return Failure("unreachable", f"the provider service answered {status}")
