@@ -134,4 +134,4 @@ def _request_id(given: bytes | None) -> str:
         text = given.decode("latin-1")
         if text.isascii() and text.isprintable():
             return text
-    return f"{random.getrandbits(128):032x}"  # noqa: S311 - an id, not a secret; a system call less
+    return f"{random.getrandbits(128):032x}"

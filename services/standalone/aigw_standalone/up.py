@@ -147,9 +147,11 @@ def _write_ready_file(path: Path | None, supervisor: Supervisor, token: str) -> 
 
 @contextlib.contextmanager
 def _sockets(options: Options) -> Iterator[tuple[socket.socket, socket.socket]]:
-    with _bound(options.host, options.port, "--port") as listener:
-        with _bound("127.0.0.1", options.metrics_port, "--metrics-port") as metrics:
-            yield listener, metrics
+    with (
+        _bound(options.host, options.port, "--port") as listener,
+        _bound("127.0.0.1", options.metrics_port, "--metrics-port") as metrics,
+    ):
+        yield listener, metrics
 
 
 def _bound(host: str, port: int, option: str) -> socket.socket:
