@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvicorn
 import uvloop
@@ -23,6 +23,14 @@ from aigw_kit.settings import ServiceSettings
 Background = Callable[[], Coroutine[Any, Any, None]]
 log = logging.getLogger(__name__)
 KEEP_ALIVE_SECONDS = 75  # longer than any of our clients trusts an idle connection
+
+
+class Service(NamedTuple):
+    """What runs: the app, its access log, and work in the background that never ends."""
+
+    edge: Edge
+    access_log: AccessLog
+    background: list[Background]
 
 
 class _Server(uvicorn.Server):
@@ -51,20 +59,20 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(edge: Edge, access_log: AccessLog, settings: ServiceSettings, background: list[Background]) -> None:
+def run(service: Service, settings: ServiceSettings) -> None:
     """Serve on uvloop until SIGTERM, SIGINT or the end of the lifeline; running requests get `drain_seconds`."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(edge, access_log, settings, background))
+        runner.run(_serve(service, settings))
 
 
-async def _serve(edge: Edge, access_log: AccessLog, settings: ServiceSettings, background: list[Background]) -> None:
+async def _serve(service: Service, settings: ServiceSettings) -> None:
     EdgeProtocol.read_timeout = settings.read_timeout
-    server = _Server(_config(edge, settings))
+    server = _Server(_config(service.edge, settings))
     listener = _socket(settings.listen_fd, settings.host, settings.port)
     serve_metrics(_socket(settings.metrics_fd, settings.metrics_host, settings.metrics_port))
     if settings.lifeline_fd is not None:
         asyncio.get_running_loop().add_reader(settings.lifeline_fd, _follow_parent, server, settings.lifeline_fd)
-    tasks = [asyncio.ensure_future(work()) for work in (sweeping, *background)]
+    tasks = [asyncio.ensure_future(work()) for work in (sweeping, *service.background)]
     for task in tasks:
         task.add_done_callback(lambda ended: _background_ended(ended, server))
     _settle_memory()
@@ -72,7 +80,7 @@ async def _serve(edge: Edge, access_log: AccessLog, settings: ServiceSettings, b
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    access_log.flush()
+    service.access_log.flush()
 
 
 def _settle_memory() -> None:

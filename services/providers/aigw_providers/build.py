@@ -2,6 +2,9 @@
 """A provider service from its settings: the parts, put together once."""
 
 from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
 
 from aigw_contract.calls import Answer, Call, EmbedCall, Embeddings
 from aigw_contract.table import ProviderSettings
@@ -12,7 +15,7 @@ from aigw_kit.guard import InternalKey
 from aigw_kit.http import HttpClient
 from aigw_kit.http.origin import Origin, environment_proxy
 from aigw_kit.logs import AccessLog
-from aigw_kit.serve import Background
+from aigw_kit.serve import Service
 from aigw_kit.tls import client_context
 from aigw_providers.adapter import Adapter
 from aigw_providers.credentials import Credential, FileCredential, NoCredential
@@ -26,20 +29,19 @@ from aigw_providers.settings import ProviderServiceSettings
 FAILURES = {502: "the attempt failed; the body is a Failure"}
 
 
-def build(
-    settings: ProviderSettings, environment: ProviderServiceSettings, name: str
-) -> tuple[Edge, AccessLog, list[Background]]:
-    """The app, its log and its background work. Raises UnknownProviderType, OSError, ValueError."""
+def build(name: str, environment: ProviderServiceSettings) -> Service:
+    """Raises UnknownProviderType, OSError, ValueError."""
+    settings = msgspec.json.decode(Path(environment.settings_file).read_bytes(), type=ProviderSettings)
     if name != settings.name:
         raise ValueError(f"the settings file is for {settings.name}")
     adapter = adapter_class(settings.type)(settings)
     credential = _credential(settings, adapter)
     upstream = EchoUpstream() if settings.type == "Echo" else _http_upstream(settings, adapter, credential)
-    access_log = AccessLog(f"provider-{settings.name}")
+    access_log = AccessLog(f"provider-{name}")
     key = InternalKey(environment.internal_key_file)
-    app = build_app(f"AI Gateway: provider {settings.name}", version("ai-gateway"), DESCRIBED, _ready)
+    app = build_app(f"AI Gateway: provider {name}", version("ai-gateway"), DESCRIBED, _ready)
     edge = Edge(app, _hot(settings, adapter, upstream), access_log, key.require)
-    return edge, access_log, [credential.keep_fresh, lambda: watch(key.file)]
+    return Service(edge, access_log, [credential.keep_fresh, lambda: watch(key.file)])
 
 
 def _hot(settings: ProviderSettings, adapter: Adapter, upstream: Upstream) -> list[Hot]:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from aigw_contract.calls import Answer, Broken, Call, Delta, End, FinishReason, Frame, Usage
+from aigw_contract.errors import UNREADABLE
 from aigw_contract.failures import Failure
 from aigw_kit.sse import EventReader
 from aigw_providers.adapter import Decoder, decode_as, malformed, unsupported
@@ -131,7 +132,7 @@ class ContentDecoder(Decoder):
     def _frame(self, data: bytes) -> Frame | None:
         try:
             response = self._decode(data)
-        except (ValueError, RecursionError):
+        except UNREADABLE:
             return Broken(Failure("cut", "an event of the stream could not be read"))
         if response.error is not None:
             return Broken(failure_of(data, "overloaded", "stream error"))

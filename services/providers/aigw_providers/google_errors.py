@@ -11,6 +11,7 @@ import re
 import msgspec
 from msgspec import Struct
 
+from aigw_contract.errors import UNREADABLE
 from aigw_contract.failures import Failure, Kind
 from aigw_providers.anthropic import ERROR_TYPES
 
@@ -77,7 +78,7 @@ def error_body(status: int, kind: Kind, detail: str) -> bytes:
 def _read(body: bytes) -> _Error:
     try:
         told = msgspec.json.decode(body, type=_ErrorBody | list[_ErrorBody])
-    except (ValueError, RecursionError):
+    except UNREADABLE:
         return _Error()
     bodies = told if isinstance(told, list) else [told]
     return bodies[0].error if bodies else _Error()

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from aigw_contract.calls import Answer, Call, EmbedCall, Embeddings, FinishReason
+from aigw_contract.errors import UNREADABLE
 from aigw_contract.failures import Failure, Kind, kind_of_status
 from aigw_providers.adapter import Adapter, Decoder, UpstreamRequest, decode_as, malformed, unsupported
 from aigw_providers.openai_chunks import Choice, ChunkDecoder, ErrorObject, TokenCounts, finish_of, text_of, usage_of
@@ -125,7 +126,7 @@ class OpenAI(Adapter):
         """The error that a body, or an event of a stream, tells."""
         try:
             return msgspec.json.decode(body, type=_ErrorBody).error
-        except (ValueError, RecursionError):
+        except UNREADABLE:
             return None
 
     def kind(self, error: ErrorObject, otherwise: Kind) -> Kind:

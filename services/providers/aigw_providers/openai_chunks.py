@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from aigw_contract.calls import Broken, Delta, End, FinishReason, Frame, Usage
+from aigw_contract.errors import UNREADABLE
 from aigw_contract.failures import Failure, Kind, kind_of_status
 from aigw_kit.sse import EventReader
 from aigw_providers.adapter import Decoder
@@ -94,7 +95,7 @@ class ChunkDecoder(Decoder):
             return self._end
         try:
             chunk = self._decode(data)
-        except (ValueError, RecursionError):
+        except UNREADABLE:
             return self._broken(data) or Broken(Failure("cut", "an event of the stream could not be read"))
         if chunk.usage is not None:
             self._end.usage = usage_of(chunk.usage)

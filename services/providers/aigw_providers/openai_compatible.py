@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from aigw_contract.calls import Call, EmbedCall, FinishReason
+from aigw_contract.errors import UNREADABLE
 from aigw_contract.failures import Kind
 from aigw_providers import fim
 from aigw_providers.adapter import UpstreamRequest
@@ -76,7 +77,7 @@ class OpenAICompatible(OpenAI):
     def read_error(self, body: bytes) -> ErrorObject | None:
         try:
             told = msgspec.json.decode(body, type=_AnyErrorBody)
-        except (ValueError, RecursionError):
+        except UNREADABLE:
             return None
         if isinstance(told.error, str):
             return ErrorObject(told.error, told.error_type, told.code)

@@ -12,7 +12,7 @@ from aigw_kit.edge import Edge, Hot
 from aigw_kit.files import watch
 from aigw_kit.guard import InternalKey
 from aigw_kit.logs import AccessLog
-from aigw_kit.serve import Background
+from aigw_kit.serve import Service
 from aigw_router.api.code import CodeApi
 from aigw_router.api.cold import add_cold_endpoints
 from aigw_router.api.embeddings import EmbeddingsApi
@@ -29,7 +29,7 @@ from aigw_router.table import Tables
 READY_REMEMBERED = 1.0  # seconds
 
 
-def build(settings: RouterSettings) -> tuple[Edge, AccessLog, list[Background]]:
+def build(settings: RouterSettings) -> Service:
     """The app, its log and its background work. Raises OSError, ValueError for files that cannot be used."""
     key = InternalKey(settings.internal_key_file)
     auth = AuthClient(settings.auth_url, key)
@@ -38,7 +38,7 @@ def build(settings: RouterSettings) -> tuple[Edge, AccessLog, list[Background]]:
     app = build_app("AI Gateway", version("ai-gateway"), DESCRIBED, readiness(auth))
     add_cold_endpoints(app, parts.callers)
     access_log = AccessLog("router")
-    return Edge(app, _hot(parts), access_log), access_log, [tables.keep_fresh, lambda: watch(key.file)]
+    return Service(Edge(app, _hot(parts), access_log), access_log, [tables.keep_fresh, lambda: watch(key.file)])
 
 
 def _hot(parts: Parts) -> list[Hot]:
