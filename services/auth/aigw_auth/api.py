@@ -75,7 +75,7 @@ DESCRIBED = [
 
 def build(service: AuthService, access_log: AccessLog, guard: Guard | None) -> Edge:
     """The ASGI application. `guard` protects all but `/check` and the probes."""
-    app = build_app("AI Gateway auth", version("ai-gateway"), DESCRIBED, service.issuers.missing)
+    app = build_app("AI Gateway auth", version("ai-gateway"), DESCRIBED, service.issuers.missing, service.revision)
     check = _Check(service)
     for path in ("/check", "/check/{below:path}"):
         app.router.routes.append(Route(path, endpoint=check, include_in_schema=False))

@@ -40,6 +40,10 @@ class AuthService:
         finally:
             self.issuers.leave_all()
 
+    def revision(self) -> str:
+        """Names the settings in use."""
+        return self._file.revision
+
     async def judge(self, credentials: Credentials) -> Verdict:
         """Who is calling and what that permits; waits for an issuer's keys at most once."""
         verdict = self._judge(credentials)

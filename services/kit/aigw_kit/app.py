@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 import msgspec
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 from starlette.requests import Request as StarletteRequest
 
-from aigw_contract.errors import Refusal
+from aigw_contract.errors import MethodNotAllowed, NotFound, Refusal
 
 Ready = Callable[[], Awaitable[list[str]]]
 """Says what is still missing; an empty list means ready."""
+Revision = Callable[[], str]
+"""Names the configuration that is in use, so that whoever changed it sees when it has arrived."""
 
 ERROR_SCHEMA = {
     "type": "object",
@@ -37,12 +40,15 @@ class Described(NamedTuple):
     refusals: dict[int, str]  # status -> reasons
 
 
-def build_app(title: str, version: str, described: Iterable[Described], ready: Ready, docs: bool = True) -> FastAPI:
+def build_app(
+    title: str, version: str, described: Iterable[Described], ready: Ready, revision: Revision, docs: bool = True
+) -> FastAPI:
     """An app with probes, documentation and the translation of refusals."""
     pages = {} if docs else {"docs_url": None, "openapi_url": None}
     app = FastAPI(title=title, version=version, redoc_url=None, **pages)  # type: ignore[arg-type]
     app.add_exception_handler(Refusal, _refused)
-    _add_probes(app, ready)
+    app.add_exception_handler(HTTPException, _no_route)
+    _add_probes(app, ready, revision)
     document_once = _Document(app, list(described))
     app.openapi = document_once  # type: ignore[method-assign]
     return app
@@ -56,15 +62,23 @@ async def _refused(request: StarletteRequest, error: Exception) -> Response:
     return Response(body, error.status, headers, "application/json")
 
 
-def _add_probes(app: FastAPI, ready: Ready) -> None:
+async def _no_route(request: StarletteRequest, error: Exception) -> Response:
+    """What Starlette says of a path or method that it does not know, in the shape of all refusals."""
+    known_path = isinstance(error, HTTPException) and error.status_code == 405
+    return await _refused(request, MethodNotAllowed("Method not allowed") if known_path else NotFound("Not found"))
+
+
+def _add_probes(app: FastAPI, ready: Ready, revision: Revision) -> None:
     async def livez() -> dict[str, str]:
         """The process answers. Depends on nothing."""
         return {"status": "ok"}
 
     async def readyz() -> JSONResponse:
-        """Requests can be served, or 503 and what is missing."""
+        """Requests can be served, or 503 and what is missing; and which configuration is in use."""
         missing = await ready()
-        body = {"status": "unavailable", "missing": missing} if missing else {"status": "ok"}
+        body: dict[str, Any] = {"status": "unavailable" if missing else "ok", "revision": revision()}
+        if missing:
+            body["missing"] = missing
         return JSONResponse(body, 503 if missing else 200)
 
     for path, probe in (
@@ -74,6 +88,7 @@ def _add_probes(app: FastAPI, ready: Ready) -> None:
         ("/monitoring/ready", readyz),
     ):
         app.add_api_route(path, probe, tags=["probes"], response_model=None)
+        app.add_api_route(path, probe, methods=["HEAD"], include_in_schema=False, response_model=None)
 
 
 class _Document:

@@ -6,6 +6,7 @@ directory). A change that cannot be read leaves the last good value serving, and
 """
 
 import asyncio
+import hashlib
 import logging
 import os
 from collections.abc import Callable
@@ -32,12 +33,13 @@ class Watched(Generic[T]):
         self._load = load
         self._seen: tuple[int, int, int] | None = None
         self.error = ""
+        self.revision = ""  # of the content that is in use, as aigw_contract.plan.revision names it
         if default is not None:
             self.value = default
             self.refresh()
         else:
             self._seen = self._signature()
-            self.value = load(self.path.read_bytes())
+            self.value = self._read()
 
     def refresh(self) -> bool:
         """Re-read if the file changed; True if the value is new. Never raises on a bad file."""
@@ -46,13 +48,19 @@ class Watched(Generic[T]):
             if signature == self._seen:
                 return False
             self._seen = signature
-            self.value = self._load(self.path.read_bytes())
+            self.value = self._read()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the new content, the old one serves on
             return self._keep(f"{type(error).__name__}: {error}")
         self.error = ""
         log.info("re-read %s", self.path.name)
         FILE_RELOADS.labels(self.path.name, "ok").inc()
         return True
+
+    def _read(self) -> T:
+        content = self.path.read_bytes()
+        value = self._load(content)
+        self.revision = hashlib.sha256(content).hexdigest()[:12]
+        return value
 
     def _keep(self, error: str) -> bool:
         if error != self.error:

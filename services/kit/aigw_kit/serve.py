@@ -19,6 +19,7 @@ from aigw_kit.logs import AccessLog
 from aigw_kit.protocol import EdgeProtocol, sweeping
 from aigw_kit.scrape import serve_metrics
 from aigw_kit.settings import ServiceSettings
+from aigw_kit.tls import ServerIdentity
 
 Background = Callable[[], Coroutine[Any, Any, None]]
 log = logging.getLogger(__name__)
@@ -67,12 +68,18 @@ def run(service: Service, settings: ServiceSettings) -> None:
 
 async def _serve(service: Service, settings: ServiceSettings) -> None:
     EdgeProtocol.read_timeout = settings.read_timeout
-    server = _Server(_config(service.edge, settings))
+    config = _config(service.edge, settings)
+    background = [sweeping, *service.background]
+    if settings.tls.cert_file:
+        identity = ServerIdentity(settings.tls)
+        config.ssl = identity.context
+        background.append(identity.keep_fresh)
+    server = _Server(config)
     listener = _socket(settings.listen_fd, settings.host, settings.port)
     serve_metrics(_socket(settings.metrics_fd, settings.metrics_host, settings.metrics_port))
     if settings.lifeline_fd is not None:
         asyncio.get_running_loop().add_reader(settings.lifeline_fd, _follow_parent, server, settings.lifeline_fd)
-    tasks = [asyncio.ensure_future(work()) for work in (sweeping, *service.background)]
+    tasks = [asyncio.ensure_future(work()) for work in background]
     for task in tasks:
         task.add_done_callback(lambda ended: _background_ended(ended, server))
     _settle_memory()
@@ -91,7 +98,7 @@ def _settle_memory() -> None:
 
 
 def _config(edge: Edge, settings: ServiceSettings) -> uvicorn.Config:
-    return uvicorn.Config(
+    config = uvicorn.Config(
         edge,
         http=EdgeProtocol,
         ws="none",
@@ -104,6 +111,8 @@ def _config(edge: Edge, settings: ServiceSettings) -> uvicorn.Config:
         timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
         backlog=2048,
     )
+    config.load()
+    return config
 
 
 def _socket(fd: int | None, host: str, port: int) -> socket.socket:

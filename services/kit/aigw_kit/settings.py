@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every service reads from its environment. Names start with AIGW_; groups are joined by two underscores."""
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class TlsSettings(BaseModel):
+    """PEM files that are re-read when they change. Without a certificate a service speaks plain HTTP."""
+
+    cert_file: str = ""
+    key_file: str = ""
+    ca_file: str = Field("", description="Authorities of the other parts' certificates; these alone are trusted.")
 
 
 class ServiceSettings(BaseSettings):
@@ -17,6 +25,7 @@ class ServiceSettings(BaseSettings):
     listen_fd: int | None = None
     metrics_fd: int | None = None
     lifeline_fd: int | None = Field(None, description="A pipe whose end of file means that the parent is gone.")
+    tls: TlsSettings = TlsSettings()
     internal_key_file: str = Field("", description="The credential between services; empty only where none is asked.")
     log_level: str = "INFO"
     drain_seconds: float = Field(30.0, description="How long running requests may take after SIGTERM.")

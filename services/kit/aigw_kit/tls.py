@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whom we trust when we connect: the system's authorities, plus those that the operator of the gateway adds."""
+"""TLS: whom we trust when we connect to the outside, and what the parts show and believe among themselves."""
 
 import os
 import ssl
+from pathlib import Path
+
+from aigw_kit.files import Watched, watch
+from aigw_kit.settings import TlsSettings
 
 
 def client_context(ca_bundle_file: str = "") -> ssl.SSLContext:
@@ -17,3 +21,46 @@ def client_context(ca_bundle_file: str = "") -> ssl.SSLContext:
         if bundle:
             context.load_verify_locations(bundle)
     return context
+
+
+class ServerIdentity:
+    """The certificate that a service shows; a renewed one is shown to new connections, without a restart."""
+
+    def __init__(self, settings: TlsSettings) -> None:
+        self._key_file = settings.key_file
+        self._cert_file = settings.cert_file
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._file = Watched(settings.cert_file, self._load)
+
+    async def keep_fresh(self) -> None:
+        await watch(self._file)
+
+    def _load(self, _: bytes) -> bool:
+        """Tried on a context of its own first: a certificate without its key would spoil the one in use."""
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self._cert_file, self._key_file)
+        self.context.load_cert_chain(self._cert_file, self._key_file)
+        return True
+
+
+class PartsTrust:
+    """Whom a part believes when it connects to another: the gateway's own authorities and nobody else.
+
+    A new bundle is added to what is trusted; during a rotation the bundle holds the old authority and the new one.
+    """
+
+    def __init__(self, settings: TlsSettings) -> None:
+        self.context: ssl.SSLContext | None = None
+        self._file: Watched[bool] | None = None
+        if settings.ca_file:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+            self._file = Watched(Path(settings.ca_file), self._load)
+
+    async def keep_fresh(self) -> None:
+        await watch(*([self._file] if self._file else []))
+
+    def _load(self, bundle: bytes) -> bool:
+        if self.context is not None:
+            self.context.load_verify_locations(cadata=bundle.decode("ascii"))
+        return True

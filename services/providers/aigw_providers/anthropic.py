@@ -47,10 +47,20 @@ class _Block(Struct):
     text: str = ""
 
 
+class _Usage(Struct):
+    """Later events repeat some counts and leave others null."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+    def after(self, seen: Usage) -> Usage:
+        return Usage(self.input_tokens or seen.input_tokens, self.output_tokens or seen.output_tokens)
+
+
 class _Message(Struct):
     content: list[_Block]
     stop_reason: str | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: _Usage = field(default_factory=_Usage)
 
 
 class _Error(Struct):
@@ -63,7 +73,7 @@ class _ErrorBody(Struct):
 
 
 class _StreamMessage(Struct):
-    usage: Usage = field(default_factory=Usage)
+    usage: _Usage = field(default_factory=_Usage)
 
 
 class _StreamDelta(Struct):
@@ -78,7 +88,7 @@ class _StreamEvent(Struct):
     type: str = ""
     message: _StreamMessage | None = None
     delta: _StreamDelta | None = None
-    usage: Usage | None = None
+    usage: _Usage | None = None
     error: _Error | None = None
 
 
@@ -98,7 +108,7 @@ class Anthropic(Adapter):
     def decode(self, call: Call | EmbedCall, body: bytes) -> Answer | Embeddings:
         message: _Message = decode_as(_Message, body)
         text = "".join(block.text for block in message.content if block.type == "text")
-        return Answer(text, FINISH.get(message.stop_reason or "", "other"), message.usage)
+        return Answer(text, FINISH.get(message.stop_reason or "", "other"), message.usage.after(Usage()))
 
     def decoder(self, call: Call) -> Decoder:
         return MessagesDecoder()
@@ -171,7 +181,7 @@ class MessagesDecoder(Decoder):
             case "content_block_delta" if data.delta is not None and data.delta.type == "text_delta":
                 return Delta(data.delta.text)
             case "message_start" if data.message is not None:
-                self._end.usage = data.message.usage
+                self._end.usage = data.message.usage.after(Usage())
             case "message_delta":
                 self._finish(data)
             case "message_stop":
@@ -185,5 +195,4 @@ class MessagesDecoder(Decoder):
         if data.delta is not None and data.delta.stop_reason:
             self._end.finish_reason = FINISH.get(data.delta.stop_reason, "other")
         if data.usage is not None:
-            seen = self._end.usage
-            self._end.usage = Usage(data.usage.input_tokens or seen.input_tokens, data.usage.output_tokens)
+            self._end.usage = data.usage.after(self._end.usage)

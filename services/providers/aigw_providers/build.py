@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from aigw_contract.calls import Answer, Call, EmbedCall, Embeddings
+from aigw_contract.plan import revision
 from aigw_contract.table import ProviderSettings
 from aigw_kit.app import Described, build_app
 from aigw_kit.edge import Edge, Hot
@@ -20,6 +21,8 @@ from aigw_kit.tls import client_context
 from aigw_providers.adapter import Adapter
 from aigw_providers.credentials import Credential, FileCredential, NoCredential
 from aigw_providers.echo import EchoUpstream
+from aigw_providers.metrics import Observed
+from aigw_providers.probe import Probe
 from aigw_providers.proxy import PREFIX, Proxy
 from aigw_providers.registry import adapter_class
 from aigw_providers.relay import HttpUpstream, Relay, Upstream
@@ -31,7 +34,8 @@ FAILURES = {502: "the attempt failed; the body is a Failure"}
 
 def build(name: str, environment: ProviderServiceSettings) -> Service:
     """Raises UnknownProviderType, OSError, ValueError."""
-    settings = msgspec.json.decode(Path(environment.settings_file).read_bytes(), type=ProviderSettings)
+    content = Path(environment.settings_file).read_bytes()
+    settings, digest = msgspec.json.decode(content, type=ProviderSettings), revision(content)
     if name != settings.name:
         raise ValueError(f"the settings file is for {settings.name}")
     adapter = adapter_class(settings.type)(settings)
@@ -39,14 +43,17 @@ def build(name: str, environment: ProviderServiceSettings) -> Service:
     upstream = EchoUpstream() if settings.type == "Echo" else _http_upstream(settings, adapter, credential)
     access_log = AccessLog(f"provider-{name}")
     key = InternalKey(environment.internal_key_file)
-    app = build_app(f"AI Gateway: provider {name}", version("ai-gateway"), DESCRIBED, _ready)
-    edge = Edge(app, _hot(settings, adapter, upstream), access_log, key.require)
+    app = build_app(f"AI Gateway: provider {name}", version("ai-gateway"), DESCRIBED, _ready, lambda: digest)
+    observed = Observed(name)
+    probe = Probe(digest, credential, observed)
+    hot = [Hot("POST", "/probe", probe.answer), *_hot(settings, adapter, upstream, observed)]
+    edge = Edge(app, hot, access_log, key.require)
     return Service(edge, access_log, [credential.keep_fresh, lambda: watch(key.file)])
 
 
-def _hot(settings: ProviderSettings, adapter: Adapter, upstream: Upstream) -> list[Hot]:
-    service = ProviderService(settings, adapter, Relay(adapter, upstream, settings.timeout))
-    proxy = Proxy(settings, adapter, upstream)
+def _hot(settings: ProviderSettings, adapter: Adapter, upstream: Upstream, observed: Observed) -> list[Hot]:
+    service = ProviderService(settings, adapter, Relay(adapter, upstream, settings.timeout), observed)
+    proxy = Proxy(settings, adapter, upstream, observed)
     return [
         Hot("POST", "/generate", service.generate),
         Hot("POST", "/embed", service.embed),

@@ -7,7 +7,9 @@ Vertex AI's is in `google_credentials`.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from time import time
 
+from aigw_contract.probes import CredentialState
 from aigw_kit.files import Watched, watch
 from aigw_providers.adapter import Headers
 
@@ -19,9 +21,18 @@ class CredentialMissing(Exception):
 
 
 class Credential(ABC):
+    since = 0.0  # Unix seconds
+
     @abstractmethod
     async def headers(self) -> Headers:
         """What authenticates a request. Raises CredentialMissing."""
+
+    async def state(self) -> tuple[CredentialState, float]:
+        """Whether there is one, and since when (Unix seconds, 0 if nobody knows)."""
+        try:
+            return ("present" if await self.headers() else "not_needed"), self.since
+        except CredentialMissing:
+            return "missing", 0.0
 
     async def keep_fresh(self) -> None:
         """Background work, for as long as the service runs. By default it waits for ever."""
@@ -59,4 +70,5 @@ class FileCredential(Credential):
         secret = content.decode("ascii", "strict").strip()
         if not secret or not secret.isprintable():
             raise CredentialMissing("the credential is empty or holds characters that no header can carry")
+        self.since = time()
         return self._as_headers(secret)

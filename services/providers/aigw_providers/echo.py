@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from aigw_contract.calls import Answer, Broken, Call, Delta, EmbedCall, Embeddings, End, Frame, Usage
+from aigw_contract.errors import UNREADABLE
 from aigw_contract.failures import Failure
 from aigw_kit.http import ConnectionCut, TimedOut
 from aigw_providers.adapter import Adapter, Decoder, Headers, UpstreamRequest, decode_as
@@ -53,7 +54,10 @@ class EchoDecoder(Decoder):
 
     def feed(self, chunk: bytes) -> list[Frame]:
         *lines, self._rest = (self._rest + chunk).split(b"\n")
-        return [msgspec.json.decode(line, type=Frame) for line in lines]
+        try:
+            return [msgspec.json.decode(line, type=Frame) for line in lines]
+        except UNREADABLE:
+            return [Broken(Failure("cut", "a line of the stream could not be read"))]
 
 
 class EchoUpstream(Upstream):

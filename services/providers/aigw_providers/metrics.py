@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a provider service counts: attempts by outcome, and tokens."""
 
+from time import time
+
 from prometheus_client import Counter
 
 from aigw_contract.calls import Broken, End, Frame, Usage
-from aigw_contract.failures import CONSEQUENCES, Failure
+from aigw_contract.failures import CONSEQUENCES, Failure, Kind
 
 ATTEMPTS = Counter("aigw_provider_attempts_total", "Calls to the provider by how they ended", ("provider", "outcome"))
 TOKENS = Counter("aigw_provider_tokens_total", "Tokens as the provider counted them", ("provider", "direction"))
@@ -18,14 +20,19 @@ class Observed:
         self._by_kind = {kind: ATTEMPTS.labels(provider, kind) for kind in CONSEQUENCES}
         self._input = TOKENS.labels(provider, "input")
         self._output = TOKENS.labels(provider, "output")
+        self.last_success = 0.0  # Unix seconds, 0 for never
+        self.last_error: Kind | None = None
+        self.last_error_at = 0.0
 
     def answered(self, usage: Usage) -> None:
         self._ok.inc()
+        self.last_success = time()
         self._input.inc(usage.input_tokens)
         self._output.inc(usage.output_tokens)
 
     def failed(self, failure: Failure) -> None:
         self._by_kind[failure.kind].inc()
+        self.last_error, self.last_error_at = failure.kind, time()
 
     def ended(self, last: Frame) -> None:
         """A stream ended with this frame."""

@@ -30,13 +30,13 @@ RATE_LIMIT_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
 class Proxy:
     """The handler of `/proxy/…`."""
 
-    def __init__(self, settings: ProviderSettings, adapter: Adapter, upstream: Upstream) -> None:
+    def __init__(self, settings: ProviderSettings, adapter: Adapter, upstream: Upstream, observed: Observed) -> None:
         self._settings = settings
         self._adapter = adapter
         self._upstream = upstream
         self._up = (*UP, *adapter.proxy_up)
         self._down = DOWN | frozenset(adapter.proxy_down)
-        self._observed = Observed(settings.name)
+        self._observed = observed
 
     async def forward(self, request: Request) -> None:
         body = await request.body(self._settings.max_body_bytes)

@@ -25,11 +25,11 @@ _encode_lines = msgspec.json.Encoder().encode_lines
 class ProviderService:
     """Handlers of the endpoints that translate calls."""
 
-    def __init__(self, settings: ProviderSettings, adapter: Adapter, relay: Relay) -> None:
+    def __init__(self, settings: ProviderSettings, adapter: Adapter, relay: Relay, observed: Observed) -> None:
         self._settings = settings
         self._adapter = adapter
         self._relay = relay
-        self._observed = Observed(settings.name)
+        self._observed = observed
 
     async def generate(self, request: Request) -> None:
         call = read_json(await request.body(self._settings.max_body_bytes), Call)

@@ -13,10 +13,12 @@ from aigw_kit.files import watch
 from aigw_kit.guard import InternalKey
 from aigw_kit.logs import AccessLog
 from aigw_kit.serve import Service
+from aigw_kit.tls import PartsTrust
 from aigw_router.api.code import CodeApi
 from aigw_router.api.cold import add_cold_endpoints
 from aigw_router.api.embeddings import EmbeddingsApi
 from aigw_router.api.parts import Parts
+from aigw_router.api.probe import ProbeApi
 from aigw_router.api.proxy import PREFIX, ProxyApi
 from aigw_router.callers import Callers
 from aigw_router.clients import AuthClient
@@ -32,19 +34,23 @@ READY_REMEMBERED = 1.0  # seconds
 def build(settings: RouterSettings) -> Service:
     """The app, its log and its background work. Raises OSError, ValueError for files that cannot be used."""
     key = InternalKey(settings.internal_key_file)
-    auth = AuthClient(settings.auth_url, key)
-    tables = Tables(settings.table_file)
+    trust = PartsTrust(settings.tls)
+    auth = AuthClient(settings.auth_url, key, trust.context)
+    tables = Tables(settings.table_file, trust.context)
     parts = Parts(tables, Callers(auth, tables), Dispatch(tables), key)
-    app = build_app("AI Gateway", version("ai-gateway"), DESCRIBED, readiness(auth))
+    app = build_app("AI Gateway", version("ai-gateway"), DESCRIBED, readiness(auth), lambda: tables.current.revision)
     add_cold_endpoints(app, parts.callers)
     access_log = AccessLog("router")
-    return Service(Edge(app, _hot(parts), access_log), access_log, [tables.keep_fresh, lambda: watch(key.file)])
+    return Service(
+        Edge(app, _hot(parts), access_log), access_log, [tables.keep_fresh, trust.keep_fresh, lambda: watch(key.file)]
+    )
 
 
 def _hot(parts: Parts) -> list[Hot]:
     return [
         Hot("POST", "/v3/code/completions", CodeApi(parts).complete),
         Hot("POST", "/internal/embeddings", EmbeddingsApi(parts).embed),
+        Hot("POST", "/probe", ProbeApi(parts).probe),
         Hot("POST", PREFIX, ProxyApi(parts).forward),
     ]
 

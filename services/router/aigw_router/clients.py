@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The router's only sockets: to the auth service and to the provider services."""
 
+import ssl
 from collections.abc import AsyncGenerator
 from typing import NamedTuple, TypeVar
 
@@ -11,6 +12,7 @@ from aigw_contract.decisions import Credentials, Decision
 from aigw_contract.errors import UNREADABLE, Unavailable
 from aigw_contract.failures import Failure, UpstreamFailed
 from aigw_contract.headers import DEADLINE_MS, REQUEST_ID, TRACEPARENT, TRACESTATE
+from aigw_contract.probes import ProviderState
 from aigw_kit.guard import InternalKey
 from aigw_kit.http import ConnectFailed, HttpClient, HttpError, Response, TimedOut
 from aigw_kit.request import Headers, Request
@@ -46,8 +48,8 @@ class Passed(NamedTuple):
 class AuthClient:
     """Asks the auth service for decisions."""
 
-    def __init__(self, url: str, key: InternalKey) -> None:
-        self._client = HttpClient(url)
+    def __init__(self, url: str, key: InternalKey, tls: ssl.SSLContext | None) -> None:
+        self._client = HttpClient(url, tls=tls)
         self._key = key
         self._decoder = msgspec.json.Decoder(Decision)
 
@@ -75,9 +77,10 @@ class AuthClient:
 class ProviderClient:
     """Calls one provider service. All verbs raise UpstreamFailed; `timeout` is in seconds."""
 
-    def __init__(self, url: str) -> None:
-        self._client = HttpClient(url)
+    def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
+        self._client = HttpClient(url, tls=tls)
         self._answers = msgspec.json.Decoder(Answer)
+        self._states = msgspec.json.Decoder(ProviderState)
         self._embeddings = msgspec.json.Decoder(Embeddings)
 
     async def generate(self, call: Call, passed: Passed, timeout: float) -> Answer:
@@ -93,6 +96,9 @@ class ProviderClient:
             raise UpstreamFailed(_failure(response.status, await _read(response)))
         return _frames(response)
 
+    async def probe(self, passed: Passed, timeout: float) -> ProviderState:
+        return _decode(self._states, await self._post(b"/probe", None, passed, timeout))
+
     async def forward(self, target: bytes, headers: Headers, body: bytes, timeout: float) -> Response:
         """A proxied request, bytes through."""
         return await self._open(target, headers, body, timeout)
@@ -100,7 +106,7 @@ class ProviderClient:
     def close(self) -> None:
         self._client.close()
 
-    async def _post(self, target: bytes, call: Call | EmbedCall, passed: Passed, timeout: float) -> bytes:
+    async def _post(self, target: bytes, call: Call | EmbedCall | None, passed: Passed, timeout: float) -> bytes:
         try:
             response, body = await self._client.request(
                 b"POST", target, passed.within(timeout), _encode(call), timeout + GRACE

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The routing table in use: read from a file, replaced whole when the file changes, kept when the new one is bad."""
 
+import ssl
+
 import msgspec
 
 from aigw_contract.table import RoutingTable
@@ -12,7 +14,8 @@ from aigw_router.metrics import TABLE
 class Tables:
     """`current` is read once per request, so that a request sees one table from its beginning to its end."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, tls: ssl.SSLContext | None) -> None:
+        self._tls = tls
         self._file = Watched(path, self._load)
         self._clients: dict[str, ProviderClient] = {}
 
@@ -30,7 +33,7 @@ class Tables:
         url = table.providers[provider].url
         found = self._clients.get(url)
         if found is None:
-            found = self._clients[url] = ProviderClient(url)
+            found = self._clients[url] = ProviderClient(url, self._tls)
         return found
 
     async def keep_fresh(self) -> None:
