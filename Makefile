@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MADE := .venv/.made
-CODE := services tests examples
+CODE := services operator tests examples
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help up test check format bench lock clean

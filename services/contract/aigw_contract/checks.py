@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from aigw_contract.gateway import AIGateway, Feature, GatewaySpec, Issuer, Model, Provider, seconds
+from aigw_contract.gateway import AIGateway, Feature, GatewaySpec, Issuer, Model, Provider
+from aigw_contract.shape import seconds
 
 
 class Fault(NamedTuple):

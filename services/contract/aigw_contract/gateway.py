@@ -7,16 +7,24 @@ Names follow Kubernetes API conventions (camelCase on the wire). Rules that comp
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints
-from pydantic.alias_generators import to_camel
 
 from aigw_contract.calls import FimFamily
+from aigw_contract.shape import Duration, Name, Spec
+from aigw_contract.workloads import (
+    EgressProxy,
+    Expose,
+    Images,
+    Keys,
+    Monitoring,
+    Network,
+    SecretKeyRef,
+    Trust,
+    Workloads,
+)
 
 API_VERSION = "aigateway.dev/v1alpha1"
 KIND = "AIGateway"
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=63)]
-Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]+(ms|s|m|h)$")]
-"""A whole number and a unit: 500ms, 3s, 1m, 24h."""
 BuiltInType = Literal["Anthropic", "VertexAI", "OpenAI", "OpenAICompatible", "Echo"]
 ThirdPartyType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*\.[A-Z][A-Za-z0-9]*$")]
 """`vendor.Name`: an adapter that another package registers under the entry point group `aigw.providers`."""
@@ -24,19 +32,7 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 FEATURES = ("codeCompletions", "codeGenerations", "chat", "embeddings")
 
 
-def seconds(duration: str) -> float:
-    """`500ms` -> 0.5. The pattern of `Duration` has been checked."""
-    for unit, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)):
-        if duration.endswith(unit):
-            return int(duration.removesuffix(unit)) * factor
-    raise ValueError(f"not a duration: {duration}")
-
-
-class _Spec(BaseModel):
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True)
-
-
-class Issuer(_Spec):
+class Issuer(Spec):
     """Who may issue tokens, and where its keys are."""
 
     name: Name
@@ -50,23 +46,20 @@ class Issuer(_Spec):
     required: bool = Field(True, description="Without a key from it the gateway is not ready.")
 
 
-class Auth(_Spec):
+class Auth(Spec):
     audience: str = Field("gitlab-ai-gateway", description="What the `aud` of a token must contain.")
     issuers: list[Issuer] = []
     decision_cache: Duration = Field("60s", description="How long a yes is remembered, at most 60s; 0s asks each time.")
     stale_keys: Duration = Field("24h", description="How long an unreachable issuer's last good keys are trusted.")
 
 
-class SecretRef(_Spec):
-    name: Name
-    key: str
+class ProviderCredentials(Spec):
+    """Where a provider's key is."""
+
+    secret_ref: SecretKeyRef
 
 
-class ProviderCredentials(_Spec):
-    secret_ref: SecretRef
-
-
-class Provider(_Spec):
+class Provider(Spec):
     """One provider service: its dialect, where it is, and what it authenticates with."""
 
     name: Name
@@ -78,7 +71,7 @@ class Provider(_Spec):
     timeout: Duration = Field("90s", description="The longest silence within a proxied answer.")
 
 
-class Model(_Spec):
+class Model(Spec):
     """A model under the name that features use."""
 
     name: Name
@@ -88,28 +81,28 @@ class Model(_Spec):
     fim: FimFamily | None = Field(None, description="The fill-in-the-middle template, for raw completion endpoints.")
 
 
-class FeatureModel(_Spec):
+class FeatureModel(Spec):
     name: Name
     weight: int | None = Field(None, ge=0, description="Share of requests that try it first. All models or none.")
 
 
-class Feature(_Spec):
+class Feature(Spec):
     timeout: Duration = Field(description="For all attempts together.")
     models: list[FeatureModel] = Field(min_length=1)
 
 
-class Features(_Spec):
+class Features(Spec):
     code_completions: Feature | None = None
     code_generations: Feature | None = None
     chat: Feature | None = None
     embeddings: Feature | None = None
 
 
-class Limits(_Spec):
+class Limits(Spec):
     max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="A larger request body is refused with 413.")
 
 
-class GatewaySpec(_Spec):
+class GatewaySpec(Spec):
     deployment: Literal["Regional", "Customer", "SelfManaged"]
     region: str = ""
     auth: Auth = Auth()
@@ -117,6 +110,14 @@ class GatewaySpec(_Spec):
     models: list[Model] = []
     features: Features = Features()
     limits: Limits = Limits()
+    images: Images = Images()
+    workloads: Workloads = Workloads()
+    expose: Expose = Expose()
+    network: Network = Network()
+    monitoring: Monitoring = Monitoring()
+    keys: Keys = Keys()
+    trust: Trust | None = None
+    egress_proxy: EgressProxy | None = None
 
 
 class Metadata(BaseModel):
@@ -128,7 +129,7 @@ class Metadata(BaseModel):
     namespace: str = "default"
 
 
-class AIGateway(_Spec):
+class AIGateway(Spec):
     api_version: Literal["aigateway.dev/v1alpha1"]
     kind: Literal["AIGateway"]
     metadata: Metadata

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from msgspec import json
 
-from aigw_contract.gateway import Feature, GatewaySpec, Issuer, Provider, seconds
+from aigw_contract.gateway import Feature, GatewaySpec, Issuer, Provider
+from aigw_contract.shape import seconds
 from aigw_contract.table import (
     PROXY_NAMES,
     AuthSettings,

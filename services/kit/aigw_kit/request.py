@@ -11,7 +11,7 @@ from typing import Any
 
 from aigw_contract.errors import BadInput, TooLarge, TooSlow
 from aigw_contract.headers import REQUEST_ID, TRACEPARENT
-from aigw_kit.protocol import connection_of
+from aigw_kit.protocol import EdgeProtocol, connection_of
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -52,8 +52,9 @@ class Request:
         self.started = False
         self.fields: dict[str, Any] = {}
 
-    async def body(self, most: int, timeout: float = 10.0) -> bytes:
-        """The whole body. Raises TooLarge (413), TooSlow (408), BadInput."""
+    async def body(self, most: int, timeout: float | None = None) -> bytes:
+        """The whole body, within the service's `read_timeout` unless told. Raises TooLarge (413), TooSlow (408)."""
+        timeout = EdgeProtocol.read_timeout if timeout is None else timeout
         if self._declared_length() > most:
             raise TooLarge(f"The request body is larger than {most} bytes")
         message = await self._next(timeout)

@@ -5,8 +5,9 @@ import msgspec
 import pytest
 
 from aigw_contract.checks import check
-from aigw_contract.gateway import GatewaySpec, seconds
+from aigw_contract.gateway import GatewaySpec
 from aigw_contract.plan import plan_auth, plan_provider, plan_table
+from aigw_contract.shape import seconds
 from aigw_contract.table import Choice, FeatureRoute, ModelRoute, RoutingTable
 from unit.contract.good import GOOD, set_at
 

@@ -68,6 +68,9 @@ class Connection(asyncio.Protocol):
 
     def allow_silence(self, seconds: float) -> None:
         self._idle_timeout = seconds
+        if self._timer is not None:  # it runs for what was allowed before, which may be far longer
+            self._timer.cancel()
+            self._timer = self._loop.call_later(seconds, self._check_silence)
 
     def pause(self) -> None:
         if not self._transport.is_closing():
