@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Kubernetes API, as far as the operator needs it: read, apply, delete, status, events.
+
+Over the official client's connection handling (kubeconfig, service account, TLS, token renewal), with plain JSON in and
+out: its typed models would only be turned back into what the builders make.
+"""
+
+import json
+from typing import Any
+
+from kubernetes import client, config
+
+from aigw_operator.kinds import EVENT, Kind
+
+FIELD_MANAGER = "aigw-operator"
+TIMEOUT = (5.0, 30.0)  # seconds to connect, and to answer
+APPLY = "application/apply-patch+yaml"
+MERGE = "application/merge-patch+json"
+NOT_FOUND, CONFLICT = 404, 409
+
+Object = dict[str, Any]
+
+
+class Conflict(Exception):
+    """Somebody else changed the object in between."""
+
+
+class Refused(Exception):
+    """The API server understood and said no; the message is its own."""
+
+
+class Cluster:
+    """Raises Refused for objects that the API server does not accept; anything else that goes wrong is its to raise."""
+
+    def __init__(self) -> None:
+        try:
+            config.load_incluster_config()  # type: ignore[no-untyped-call]
+        except config.ConfigException:
+            config.load_kube_config()  # type: ignore[no-untyped-call]
+        self._api = client.ApiClient()
+
+    def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
+        return self._call("GET", kind.path(namespace, name), missing=True)
+
+    def find(self, kind: Kind, namespace: str, selector: str = "") -> list[Object]:
+        """Objects of a kind; none if the cluster does not have the kind."""
+        query = [("labelSelector", selector)] if selector else []
+        found = self._call("GET", kind.path(namespace), query=query, missing=True)
+        return [item | {"apiVersion": kind.api_version, "kind": kind.kind} for item in (found or {}).get("items", [])]
+
+    def has(self, kind: Kind) -> bool:
+        return self._call("GET", kind.path(""), query=[("limit", "1")], missing=True) is not None
+
+    def apply(self, kind: Kind, body: Object) -> Object:
+        """Server-side apply: what we state is ours, what we stated before and state no more goes."""
+        metadata = body["metadata"]
+        path = kind.path(metadata.get("namespace", ""), metadata["name"])
+        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
+        applied = self._call("PATCH", path, body=body, query=query, content_type=APPLY)
+        assert applied is not None  # noqa: S101 - only a GET may find nothing
+        return applied
+
+    def create(self, kind: Kind, body: Object) -> None:
+        """Raises Conflict if it exists."""
+        self._call("POST", kind.path(body["metadata"].get("namespace", "")), body=body)
+
+    def replace(self, kind: Kind, body: Object) -> None:
+        """Raises Conflict if it is not what it was when it was read."""
+        metadata = body["metadata"]
+        self._call("PUT", kind.path(metadata.get("namespace", ""), metadata["name"]), body=body)
+
+    def delete(self, kind: Kind, namespace: str, name: str) -> None:
+        self._call("DELETE", kind.path(namespace, name), body={"propagationPolicy": "Background"}, missing=True)
+
+    def patch_status(self, kind: Kind, namespace: str, name: str, status: Object) -> None:
+        path = f"{kind.path(namespace, name)}/status"
+        self._call("PATCH", path, body={"status": status}, content_type=MERGE, missing=True)
+
+    def event(self, about: Object, reason: str, message: str, *, warning: bool, now: str) -> None:
+        metadata = about["metadata"]
+        self._call("POST", EVENT.path(metadata["namespace"]), body={
+            "apiVersion": "v1", "kind": "Event",
+            "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
+            "involvedObject": {
+                "apiVersion": about["apiVersion"], "kind": about["kind"], "name": metadata["name"],
+                "namespace": metadata["namespace"], "uid": metadata["uid"],
+            },
+            "reason": reason, "message": message[:1000], "type": "Warning" if warning else "Normal",
+            "firstTimestamp": now, "lastTimestamp": now, "count": 1,
+            "reportingComponent": FIELD_MANAGER, "source": {"component": FIELD_MANAGER},
+        })  # fmt: skip
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Object | None = None,
+        query: list[tuple[str, str]] | None = None,
+        content_type: str = "application/json",
+        missing: bool = False,
+    ) -> Object | None:
+        headers = {"Accept": "application/json", "Content-Type": content_type}
+        request = self._api.param_serialize(
+            method, path, query_params=query or [], header_params=headers, body=body, auth_settings=["BearerToken"]
+        )
+        answer = self._api.call_api(*request, _request_timeout=TIMEOUT)
+        content = answer.read()  # type: ignore[no-untyped-call]
+        if 200 <= answer.status < 300:
+            found: Object = json.loads(content)
+            return found
+        if answer.status == NOT_FOUND and missing:
+            return None
+        raise _error(answer.status, content)
+
+
+def _error(status: int, content: bytes) -> Exception:
+    message = _message(content) or f"the API server answered {status}"
+    if status == CONFLICT:
+        return Conflict(message)
+    return Refused(message) if status in (400, 403, 404, 422) else OSError(message)
+
+
+def _message(content: bytes) -> str:
+    try:
+        return str(json.loads(content)["message"])
+    except (TypeError, ValueError, KeyError):
+        return ""

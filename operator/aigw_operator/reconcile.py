@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one function between what is wanted and what is there: parse, apply, prune, observe, say so.
+
+Level-triggered: it looks at everything each time and does not care what woke it. Only an API server that cannot be
+reached raises; what is wrong with a gateway is data and ends in its status.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from aigw_contract.checks import check
+from aigw_contract.gateway import AIGateway
+from aigw_contract.plan import revision
+from aigw_operator import generated, status
+from aigw_operator.cluster import Cluster, Object, Refused
+from aigw_operator.desired.context import MANAGER, Context
+from aigw_operator.desired.objects import objects
+from aigw_operator.drift import is_there, stamped
+from aigw_operator.kinds import CHILDREN, CONFIG_MAP, DEPLOYMENT, GATEWAY, POD, SECRET, kind_of
+from aigw_operator.probing import Keys, Prober, pods_of
+from aigw_operator.status import Observation, Part
+
+LAST_GOOD = "last-good"
+SOON = 2.0  # seconds until the next look while something is on its way
+
+log = logging.getLogger(__name__)
+
+
+class Key(NamedTuple):
+    namespace: str
+    name: str
+
+
+class Facts(NamedTuple):
+    """What the operator knows beside the object: where images come from, what the cluster has."""
+
+    image_prefix: str
+    image_tag: str
+    operator_namespace: str
+    pod_monitors: bool
+    resync_seconds: float
+
+
+def reconcile(key: Key, cluster: Cluster, facts: Facts) -> float | None:
+    """Bring one gateway to its spec; seconds until it should be looked at again, None if it is gone."""
+    body = cluster.get(GATEWAY, *key)
+    if body is None or body["metadata"].get("deletionTimestamp"):
+        return None  # what belongs to it has it as owner, and goes with it
+    gateway, faults = check(body)
+    before = body.get("status") or {}
+    seen = Observation(
+        body["metadata"]["generation"], before.get("appliedGeneration", 0), faults=[str(fault) for fault in faults]
+    )
+    if gateway is not None and not faults:
+        seen = _bring(gateway, body, cluster, facts)
+    elif seen.applied:
+        seen = _observe_last_good(body, seen, cluster, facts)
+    settled = _say(body, before, seen, cluster)
+    return facts.resync_seconds if settled else SOON
+
+
+def _bring(gateway: AIGateway, body: Object, cluster: Cluster, facts: Facts) -> Observation:
+    """Apply, prune and observe a good generation."""
+    context = _context(gateway, body, facts)
+    live = _live(context, cluster)
+    generation = body["metadata"]["generation"]
+    try:
+        made = _apply(context, live, cluster)
+    except Refused as refused:
+        applied = (body.get("status") or {}).get("appliedGeneration", 0)
+        return _observe_last_good(body, Observation(generation, applied, refused=str(refused)), cluster, facts)
+    _prune(context, made, live, cluster)
+    return _observe(context, made, cluster, Observation(generation, generation, warnings=_warnings(gateway)))
+
+
+def _observe_last_good(body: Object, seen: Observation, cluster: Cluster, facts: Facts) -> Observation:
+    """A generation that cannot be applied changes nothing: what was applied before is looked at as it stands."""
+    metadata = body["metadata"]
+    kept = cluster.get(CONFIG_MAP, metadata["namespace"], f"{metadata['name']}-{LAST_GOOD}")
+    if kept is None or not seen.applied:
+        return seen
+    context = _context(AIGateway.model_validate_json(kept["data"]["gateway.json"]), body, facts)
+    return _observe(context, objects(context), cluster, seen)
+
+
+def _last_good(context: Context) -> Object:
+    """The newest generation that could be applied, kept for when the next one cannot."""
+    content = context.gateway.model_dump_json(by_alias=True, exclude={"status"}, exclude_unset=True)
+    metadata = context.metadata(LAST_GOOD)
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"gateway.json": content}}
+
+
+def _context(gateway: AIGateway, body: Object, facts: Facts) -> Context:
+    images = gateway.spec.images
+    return Context(
+        gateway,
+        body["metadata"]["uid"],
+        images.prefix or facts.image_prefix,
+        images.tag or facts.image_tag,
+        facts.pod_monitors,
+        facts.operator_namespace,
+    )
+
+
+def _live(context: Context, cluster: Cluster) -> dict[tuple[str, str], Object]:
+    """What this gateway has, by kind and name."""
+    selector = f"app.kubernetes.io/instance={context.name},app.kubernetes.io/managed-by={MANAGER}"
+    found = [o for kind in CHILDREN for o in cluster.find(kind, context.namespace, selector)]
+    return {(o["kind"], o["metadata"]["name"]): o for o in found}
+
+
+def _apply(context: Context, live: Mapping[tuple[str, str], Object], cluster: Cluster) -> list[Object]:
+    """Everything that should exist; what is there already as it should be is not written."""
+    found = {name: generated.values_of(o) for (kind, name), o in live.items() if kind == SECRET.kind}
+    wanted = generated.wanted(context, found, datetime.now(UTC))
+    secrets = [generated.manifest(context, name, values) for name, values in wanted.items()]
+    made = [*secrets, *objects(context), _last_good(context)]
+    for body in map(stamped, made):
+        if not is_there(body, live.get((body["kind"], body["metadata"]["name"]))):
+            cluster.apply(kind_of(body), body)
+            log.info("applied %s %s/%s", body["kind"], context.namespace, body["metadata"]["name"])
+    return made
+
+
+def _prune(context: Context, made: list[Object], live: Mapping[tuple[str, str], Object], cluster: Cluster) -> None:
+    """Delete what is ours and is wanted no more. What somebody else owns is not ours, whatever its labels say."""
+    wanted = {(o["kind"], o["metadata"]["name"]) for o in made}
+    kinds = {kind.kind: kind for kind in CHILDREN}
+    for (kind, name), body in live.items():
+        owners = [o["uid"] for o in body["metadata"].get("ownerReferences", [])]
+        if (kind, name) not in wanted and context.uid in owners:
+            cluster.delete(kinds[kind], context.namespace, name)
+            log.info("deleted %s %s/%s", kind, context.namespace, name)
+
+
+def _observe(context: Context, made: list[Object], cluster: Cluster, seen: Observation) -> Observation:
+    """Look at Deployments, ask the pods, and send the synthetic request if all have acknowledged."""
+    live = _live(context, cluster)
+    pods = pods_of(cluster.find(POD, context.namespace, f"app.kubernetes.io/instance={context.name}"))
+    behind, probed, error = _ask(context, made, live, [pod for pod in pods if pod.address], cluster)
+    return Observation(
+        seen.generation, seen.applied, seen.faults, seen.refused, _parts(live), behind, probed, error,
+        _missing_secrets(context, cluster), seen.warnings, context.url("router"),
+    )  # fmt: skip
+
+
+def _ask(
+    context: Context, made: list[Object], live: Mapping[tuple[str, str], Object], pods: list[Any], cluster: Cluster
+) -> tuple[list[str], Any, str]:
+    keys = _keys(context, live, cluster)
+    if keys is None:
+        return [], None, "the gateway's own keys are missing"
+    prober = Prober(context, keys)
+    try:
+        behind = prober.behind(pods, _revisions(made))
+        if behind:
+            return behind, None, ""
+        probed, error = prober.probe(pods)
+        return [], probed, error
+    finally:
+        prober.close()
+
+
+def _keys(context: Context, live: Mapping[tuple[str, str], Object], cluster: Cluster) -> Keys | None:
+    """Of the gateway's Secrets, made here or brought."""
+    own = context.gateway.spec.keys
+    places = (
+        (context.object_name("tls-router"), "ca.crt"),
+        (own.internal.name, own.internal.key) if own.internal else (context.object_name("internal"), "key"),
+        (own.signing.name, own.signing.key) if own.signing else (context.object_name("signing"), "signing.pem"),
+    )
+    values = [_value(live, cluster, context, name, key) for name, key in places]
+    return Keys(*values) if all(values) else None
+
+
+def _value(live: Mapping[tuple[str, str], Object], cluster: Cluster, context: Context, name: str, key: str) -> bytes:
+    secret = live.get((SECRET.kind, name)) or cluster.get(SECRET, context.namespace, name)
+    return generated.values_of(secret).get(key, b"") if secret else b""
+
+
+def _revisions(made: list[Object]) -> dict[str, str]:
+    """Part -> the revision that its pods must acknowledge: the router's table names its own."""
+    found = {}
+    for body in made:
+        if body["kind"] == "ConfigMap":
+            part = body["metadata"]["labels"]["app.kubernetes.io/component"]
+            data = body["data"]
+            if "table.json" in data:
+                found[part] = json.loads(data["table.json"])["revision"]
+            elif "settings.json" in data:
+                found[part] = revision(data["settings.json"].encode())
+    return found
+
+
+def _parts(live: Mapping[tuple[str, str], Object]) -> list[Part]:
+    return [_part(o) for (kind, _), o in sorted(live.items()) if kind == DEPLOYMENT.kind]
+
+
+def _part(body: Object) -> Part:
+    state = body.get("status", {})
+    desired = body["spec"].get("replicas", 1)
+    seen = state.get("observedGeneration", 0) >= body["metadata"]["generation"]
+    settled = seen and state.get("replicas", 0) == state.get("updatedReplicas", 0)
+    name = body["metadata"]["labels"]["app.kubernetes.io/component"]
+    return Part(name, desired, state.get("updatedReplicas", 0), state.get("availableReplicas", 0), settled)
+
+
+def _missing_secrets(context: Context, cluster: Cluster) -> list[str]:
+    """Secrets that the spec names and that are not there, or have nothing under the key."""
+    spec = context.gateway.spec
+    named = [(f"spec.providers[{at}].credentials", p.credentials.secret_ref)
+             for at, p in enumerate(spec.providers) if p.credentials]  # fmt: skip
+    named += [(f"spec.keys.{n}", ref) for n in ("internal", "signing", "validation") if (ref := getattr(spec.keys, n))]
+    missing = []
+    for path, ref in named:
+        secret = cluster.get(SECRET, context.namespace, ref.name)
+        if secret is None:
+            missing.append(f'{path}: there is no Secret "{ref.name}"')
+        elif not generated.values_of(secret).get(ref.key, b"").strip():
+            missing.append(f'{path}: the Secret "{ref.name}" has nothing under "{ref.key}"')
+    return missing
+
+
+def _warnings(gateway: AIGateway) -> list[str]:
+    """What is no fault, but may surprise."""
+    spec = gateway.spec
+    found = [] if spec.auth.issuers else ["spec.auth.issuers is empty: only user tokens of the gateway are accepted"]
+    off = [] if spec.network.policies else ["spec.network.policies is false: nothing keeps other pods from the parts"]
+    return found + off
+
+
+def _say(body: Object, before: Mapping[str, Any], seen: Observation, cluster: Cluster) -> bool:
+    """Write the status and events if anything changed; True if all is settled."""
+    now = datetime.now(UTC)
+    after = status.status(seen, before, now)
+    metadata = body["metadata"]
+    if after != before:
+        cluster.patch_status(GATEWAY, metadata["namespace"], metadata["name"], after)
+        about = body | {"apiVersion": GATEWAY.api_version, "kind": GATEWAY.kind}
+        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        for change in status.changes(before, after):
+            bad = (change["type"] == "Degraded") == (change["status"] == "True") and change["type"] != "Progressing"
+            cluster.event(about, change["reason"], f"{change['type']}: {change['message']}", warning=bad, now=stamp)
+    conditions: dict[str, str] = {c["type"]: c["status"] for c in after["conditions"]}
+    moving = conditions["Progressing"] == "True"
+    return not moving and (conditions["Serving"] == "True" or conditions["Accepted"] == "False")
