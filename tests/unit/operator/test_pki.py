@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gateway's own authority over the years: at no time would a pod that reads its files late be refused."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+
+from aigw_operator import pki
+from aigw_operator.pki import Authority, Pair
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+HOST = "eu-auth.ai-gateway.svc"
+
+
+def trusts(bundle: bytes, pair: Pair) -> bool:
+    leaf = x509.load_pem_x509_certificate(pair.certificate)
+    for issuer in x509.load_pem_x509_certificates(bundle):
+        try:
+            leaf.verify_directly_issued_by(issuer)
+        except Exception:  # noqa: BLE001 - not this one
+            continue
+        return True
+    return False
+
+
+def test_a_certificate_is_for_its_host_and_can_be_loaded() -> None:
+    authority = pki.rotated(None, "x", START)
+    pair = pki.certificate(authority, HOST, START)
+    names = x509.load_pem_x509_certificate(pair.certificate).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert HOST in names.value.get_values_for_type(x509.DNSName)
+    assert pki.is_good(pair, authority, HOST, START)
+    assert not pki.is_good(pair, authority, "other.svc", START)
+    assert not pki.is_good(Pair(b"", b""), authority, HOST, START)
+    ssl.create_default_context().load_verify_locations(cadata=authority.bundle.decode())
+
+
+def test_certificates_are_renewed_before_they_end() -> None:
+    authority = pki.rotated(None, "x", START)
+    pair = pki.certificate(authority, HOST, START)
+    assert pki.is_good(pair, authority, HOST, START + timedelta(days=59))
+    assert not pki.is_good(pair, authority, HOST, START + timedelta(days=61))
+
+
+def test_nothing_changes_while_nothing_is_due() -> None:
+    authority = pki.rotated(None, "x", START)
+    assert pki.rotated(authority, "x", START + timedelta(days=400)) is authority
+
+
+def test_through_ten_years_the_last_bundle_trusts_the_next_certificate() -> None:
+    """Each step compares what a pod read half an hour ago with what its peer shows now, both ways."""
+    authority = pki.rotated(None, "x", START)
+    pair = pki.certificate(authority, HOST, START)
+    now, rotations = START, 0
+    while now < START + timedelta(days=3650):
+        now += timedelta(minutes=30) if authority.other else timedelta(days=7)
+        before: Authority = authority
+        authority = pki.rotated(authority, "x", now)
+        rotations += authority.signing != before.signing
+        old = pair
+        if not pki.is_good(pair, authority, HOST, now):
+            pair = pki.certificate(authority, HOST, now)
+        assert trusts(before.bundle, pair)
+        assert trusts(authority.bundle, old)
+        if authority.other and rotations:
+            now += timedelta(days=5) if authority.other == before.signing else timedelta()
+    assert rotations >= 5
