@@ -96,7 +96,7 @@ class ChunkDecoder(Decoder):
         try:
             chunk = self._decode(data)
         except UNREADABLE:
-            return self._broken(data) or Broken(Failure("cut", "an event of the stream could not be read"))
+            return Broken(Failure("cut", "an event of the stream could not be read"))
         if chunk.usage is not None:
             self._end.usage = usage_of(chunk.usage)
         if chunk.choices and chunk.error is None:
