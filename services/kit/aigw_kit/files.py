@@ -45,6 +45,10 @@ class Watched(Generic[T]):
         """Re-read if the file changed; True if the value is new. Never raises on a bad file."""
         try:
             signature = self._signature()
+        except OSError as error:
+            self._seen = None  # whatever comes in its place is new
+            return self._keep(f"{type(error).__name__}: {error.strerror}")
+        try:
             if signature == self._seen:
                 return False
             self._seen = signature

@@ -61,8 +61,11 @@ class ProviderService:
             await self._failed(request, failed.failure)
             return
         try:
-            await request.start(200, [NDJSON])
             async for frames in frames_as_they_come:
+                if (
+                    not request.started
+                ):  # not before the loop: a generator that never ran closes nothing when it is closed
+                    await request.start(200, [NDJSON])
                 await request.write(_encode_lines(frames))
                 last = frames[-1]
             self._observed.ended(last)

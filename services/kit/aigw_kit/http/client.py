@@ -7,7 +7,7 @@ from collections import deque
 from time import monotonic
 
 from aigw_kit.http.connection import Connection
-from aigw_kit.http.errors import ConnectionCut, TimedOut
+from aigw_kit.http.errors import ConnectFailed, ConnectionCut, TimedOut
 from aigw_kit.http.origin import Origin, Proxy, connect
 from aigw_kit.http.response import Headers, Response
 
@@ -70,6 +70,7 @@ class HttpClient:
         self._idle.clear()
 
     async def _exchange(self, data: bytes, whole: bool, timeout: float, most: int) -> Response:
+        deadline = monotonic() + timeout
         connection = self._pop()
         if connection is not None:
             try:
@@ -77,7 +78,8 @@ class HttpClient:
             except ConnectionCut as cut:
                 if not cut.unanswered:
                     raise
-        return await _converse(await self._acquire(timeout), data, whole, timeout, most)
+        connection = await self._acquire(deadline)
+        return await _converse(connection, data, whole, max(0.0, deadline - monotonic()), most)
 
     def _pop(self) -> Connection | None:
         while self._idle:
@@ -89,18 +91,26 @@ class HttpClient:
             self._drop(connection)
         return None
 
-    async def _acquire(self, timeout: float) -> Connection:
+    async def _acquire(self, deadline: float) -> Connection:
         while self._open >= self._limit:
-            await self._wait_for_place(timeout)
+            await self._wait_for_place(deadline - monotonic())
             if connection := self._pop():
                 return connection
         self._open += 1
         try:
-            return await connect(self.origin, self._tls, self._proxy, min(timeout, self._connect_timeout), self._new)
+            return await self._connect(min(deadline - monotonic(), self._connect_timeout))
         except BaseException:
             self._open -= 1
             self._wake_one()
             raise
+
+    async def _connect(self, timeout: float) -> Connection:
+        """A new connection counts as open here and not by what befalls it until it is ours."""
+        connection = await connect(self.origin, self._tls, self._proxy, timeout, _new)
+        if connection.closed:
+            raise ConnectFailed(f"{self.origin.host}:{self.origin.port} closed the connection at once")
+        connection.freed = self._freed
+        return connection
 
     async def _wait_for_place(self, timeout: float) -> None:
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -108,15 +118,12 @@ class HttpClient:
         try:
             async with asyncio.timeout(timeout):
                 await place
-        except TimeoutError:
-            raise TimedOut(f"all {self._limit} connections to {self.origin.host} are busy") from None
-        except asyncio.CancelledError:
+        except BaseException as ended:
             if place.done() and not place.cancelled():
-                self._wake_one()  # the place was given to us: hand it on
+                self._wake_one()  # the place was given to us all the same: hand it on
+            if isinstance(ended, TimeoutError):
+                raise TimedOut(f"all {self._limit} connections to {self.origin.host} are busy") from None
             raise
-
-    def _new(self) -> Connection:
-        return Connection(asyncio.get_running_loop(), self._freed)
 
     def _freed(self, connection: Connection, reusable: bool) -> None:
         if reusable and not self._closed:
@@ -179,5 +186,9 @@ async def _converse(connection: Connection, data: bytes, whole: bool, timeout: f
     return response
 
 
+def _new() -> Connection:
+    return Connection(asyncio.get_running_loop(), _nobody)
+
+
 def _nobody(connection: Connection, reusable: bool) -> None:
-    """In place of `freed` for a connection that the pool has forgotten."""
+    """In place of `freed` for a connection that the pool does not know yet, or has forgotten."""

@@ -19,7 +19,9 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_active_at",
+        "_begun",
         "_framed",
+        "_gathered",
         "_header_bytes",
         "_headers",
         "_idle_timeout",
@@ -45,6 +47,8 @@ class Connection(asyncio.Protocol):
         self._active_at = 0.0
         self._headers: Headers = []
         self._header_bytes = 0
+        self._gathered = 0  # bytes since the parser last handed over a head or a piece of a body
+        self._begun = False
         self._framed = False
         self._informational = False
         self.freed = freed
@@ -59,6 +63,7 @@ class Connection(asyncio.Protocol):
         """
         arrived = self._loop.create_future()
         response = self._response = Response(self, arrived, whole=whole, most=most)
+        self._begun = False
         self.exchanges += 1
         self._idle_timeout = timeout
         self._active_at = monotonic()
@@ -77,6 +82,7 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def resume(self) -> None:
+        self._active_at = monotonic()  # the silence until now was ours
         if not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -96,6 +102,7 @@ class Connection(asyncio.Protocol):
         if self._response is None:
             self.abort()  # bytes that nobody asked for: never reuse such a connection
             return
+        self._gathered += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError as error:
@@ -103,21 +110,25 @@ class Connection(asyncio.Protocol):
             self._fail(cause if isinstance(cause, HttpError) else ProtocolViolation("the response could not be read"))
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(ProtocolViolation("the server's answer is not HTTP/1.1"))
+        if self._gathered > MOST_HEADER_BYTES and self._response is not None:
+            self._fail(ProtocolViolation(f"a line of the response head is larger than {MOST_HEADER_BYTES} bytes"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
         response = self._response
         if response is None:
             self.freed(self, False)
-        elif response.status and not self._framed:
+        elif response.status and not self._framed and exc is None:
             self._complete(reusable=False)  # a body that is framed by the end of the connection
         else:
-            unanswered = not response.status and not self._headers
-            self._fail(ConnectionCut("the server closed the connection early", unanswered=unanswered))
+            self._fail(ConnectionCut("the server closed the connection early", unanswered=not self._begun))
 
     # httptools callbacks
 
     def on_message_begin(self) -> None:
+        if self._response is None:
+            raise ProtocolViolation("more than one answer")  # the rest must not answer the next request
+        self._begun = True
         self._headers = []
         self._header_bytes = 0
         self._framed = False
@@ -135,15 +146,18 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         self._informational = 100 <= status < 200
         response = self._response
+        self._gathered = 0
         if self._informational or response is None:
             return
         response.status = status
         response.headers = self._headers
         if not response.whole:
+            self._active_at = monotonic()
             response.wake()
 
     def on_body(self, body: bytes) -> None:
         response = self._response
+        self._gathered = 0
         if response is not None:
             self._active_at = monotonic()
             response.feed(body)

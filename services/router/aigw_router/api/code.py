@@ -64,7 +64,6 @@ class CodeApi:
         passed = Passed.of(request, self._parts.key)
         begun = await self._parts.dispatch.first_stream(request, table, attempts, _timeout(table, asked), passed)
         try:
-            await request.start(200, RAW_TEXT_STREAM.copy())
             await _forward(request, begun.frames)
         finally:
             await begun.frames.aclose()
@@ -74,6 +73,8 @@ class CodeApi:
 async def _forward(request: Request, stream: AsyncGenerator[list[Frame]]) -> None:
     """Text as it arrives. Raises StreamCut when the stream breaks: raw text has no error event, so its end is cut."""
     async for frames in stream:
+        if not request.started:  # not before the loop: a generator that never ran closes nothing when it is closed
+            await request.start(200, RAW_TEXT_STREAM.copy())
         text = "".join(frame.text for frame in frames if isinstance(frame, Delta))
         if text:
             await request.write(text.encode())
