@@ -88,7 +88,13 @@ def _observe_last_good(body: Object, seen: Observation, cluster: Cluster, facts:
 
 def _last_good(context: Context) -> Object:
     """The newest generation that could be applied, kept for when the next one cannot."""
-    content = context.gateway.model_dump_json(by_alias=True, exclude={"status"}, exclude_unset=True)
+    gateway = context.gateway
+    content = json.dumps({
+        "apiVersion": gateway.api_version,
+        "kind": gateway.kind,
+        "metadata": {"name": context.name, "namespace": context.namespace},
+        "spec": gateway.spec.model_dump(mode="json", by_alias=True, exclude_unset=True),
+    })  # fmt: skip
     metadata = context.metadata(LAST_GOOD)
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"gateway.json": content}}
 
