@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 MADE := .venv/.made
 CODE := services operator tests examples
+IMAGES := router auth providers operator standalone
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-emit-index-url
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help up test check format bench lock clean
@@ -38,8 +41,11 @@ bench: $(MADE) ## CPU per request and per streamed chunk beside nginx, in one ru
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 lock: $(MADE) ## resolve the dependencies anew into requirements/
-	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --all-extras --group dev --output-file requirements/dev.txt pyproject.toml
+	$(LOCK) --upgrade --all-extras --group dev --output-file requirements/dev.txt pyproject.toml
+	for service in $(IMAGES); do \
+	  $(LOCK) --constraint requirements/dev.txt --extra $$service --output-file requirements/$$service.txt pyproject.toml || exit; \
+	done
+	$(LOCK) --constraint requirements/dev.txt --group build --output-file requirements/build.txt
 
 clean: ## remove what make has made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

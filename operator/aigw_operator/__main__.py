@@ -5,6 +5,7 @@ import asyncio
 import logging
 import signal
 import sys
+from typing import Any, cast
 
 import kopf
 
@@ -22,7 +23,8 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m aigw_operator run", file=sys.stderr)  # noqa: T201 - for the terminal
         return 2
     kopf.configure(log_format=kopf.LogFormat.JSON, log_refkey="object")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for chatty in ("httpx", "kopf.objects"):  # kopf tells of each event that was handled
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     settings, cluster = OperatorSettings(), Cluster()
     if settings.manage_crd:
         cluster.apply(CRD, crd.manifest())
@@ -46,6 +48,7 @@ async def _run(operator: Operator) -> None:
             clusterwide=not operator.settings.namespaces,
             namespaces=operator.settings.namespaces,
             liveness_endpoint=f"http://0.0.0.0:{operator.settings.health_port}/healthz",
+            identity=cast(Any, operator.leader.identity),  # kopf would ask for the user's name: there is none
             stop_flag=flag,
             standalone=True,
         )
@@ -56,6 +59,8 @@ async def _run(operator: Operator) -> None:
     finally:
         flag.set()
         await asyncio.wait([watching], timeout=10)
+        if watching.done() and (error := watching.exception()) is not None:
+            log.critical("the watch failed", exc_info=error)
 
 
 if __name__ == "__main__":

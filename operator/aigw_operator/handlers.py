@@ -41,6 +41,7 @@ class Operator:
         self._missed: dict[Key, tuple[str, float]] = {}
 
     def register(self, registry: kopf.OperatorRegistry) -> None:
+        kopf.on.login(registry=registry)(_log_in)
         kopf.on.startup(registry=registry)(self._configure)
         kopf.on.event(*_resource(GATEWAY), registry=registry)(self._gateway_event)
         for kind in CHILDREN:
@@ -135,6 +136,11 @@ class Operator:
             log.critical("the watch is deaf: it has not told of %s", deaf[0])
             os._exit(1)  # a probe's failure is only a text to kopf; a fresh process hears again
         return "hearing"
+
+
+def _log_in(**known: Any) -> kopf.ConnectionInfo | None:
+    """As a pod, or as whoever the kubeconfig says."""
+    return kopf.login_with_service_account(**known) or kopf.login_with_kubeconfig(**known)
 
 
 def _resource(kind: Kind) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ class Leader:
     def __init__(self, cluster: Cluster, namespace: str, identity: str) -> None:
         self._cluster = cluster
         self._namespace = namespace
-        self._identity = identity
+        self.identity = identity
         self._renewed = datetime.min.replace(tzinfo=UTC)
         self._seen: tuple[str, datetime] = ("", datetime.min.replace(tzinfo=UTC))
 
@@ -48,7 +48,7 @@ class Leader:
     def give_back(self, now: datetime) -> None:
         """So that the next one need not wait for it to run out."""
         lease = self._cluster.get(LEASE, self._namespace, NAME)
-        if lease is not None and lease["spec"].get("holderIdentity") == self._identity:
+        if lease is not None and lease["spec"].get("holderIdentity") == self.identity:
             body = self._lease(lease, now)
             body["spec"]["holderIdentity"] = ""
             self._cluster.replace(LEASE, body)
@@ -57,7 +57,7 @@ class Leader:
     def _may_take(self, lease: Object, now: datetime) -> bool:
         """Ours, free, or not renewed for its whole time as we have seen it: clocks of machines differ."""
         spec = lease["spec"]
-        if spec.get("holderIdentity") in (self._identity, "", None):
+        if spec.get("holderIdentity") in (self.identity, "", None):
             return True
         mark = f"{spec.get('holderIdentity')} {spec.get('renewTime')}"
         if mark != self._seen[0]:
@@ -66,14 +66,14 @@ class Leader:
 
     def _lease(self, lease: Object, now: datetime) -> dict[str, Any]:
         spec = lease.get("spec", {})
-        ours = spec.get("holderIdentity") == self._identity
+        ours = spec.get("holderIdentity") == self.identity
         stamp = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         return {
             "apiVersion": LEASE.api_version,
             "kind": LEASE.kind,
             "metadata": lease.get("metadata") or {"name": NAME, "namespace": self._namespace},
             "spec": {
-                "holderIdentity": self._identity,
+                "holderIdentity": self.identity,
                 "leaseDurationSeconds": LEASE_SECONDS,
                 "acquireTime": spec.get("acquireTime", stamp) if ours else stamp,
                 "renewTime": stamp,

@@ -80,11 +80,11 @@ class Context:
 
     def selector(self, part: str) -> dict[str, str]:
         """Never changes for the life of a Deployment."""
-        return {
-            "app.kubernetes.io/name": "ai-gateway",
-            "app.kubernetes.io/instance": self.name,
-            "app.kubernetes.io/component": part,
-        }
+        return self.everything() | {"app.kubernetes.io/component": part}
+
+    def everything(self) -> dict[str, str]:
+        """Selects the pods of all parts."""
+        return {"app.kubernetes.io/name": "ai-gateway", "app.kubernetes.io/instance": self.name}
 
     def _owner(self) -> dict[str, Any]:
         return {

@@ -29,7 +29,7 @@ def check(manifest: Any) -> tuple[AIGateway | None, list[Fault]]:
         gateway = AIGateway.model_validate(manifest)
     except ValidationError as error:
         return None, _shape_faults(error)
-    return gateway, [fault for rule in RULES for fault in rule(gateway.spec)]
+    return gateway, [*_object_names(gateway), *(fault for rule in RULES for fault in rule(gateway.spec))]
 
 
 def _shape_faults(error: ValidationError) -> list[Fault]:
@@ -57,6 +57,18 @@ _MESSAGES = {
 def _message(error: Any) -> str:
     text: str = error["msg"]
     return _MESSAGES.get(error["type"], text[:1].lower() + text[1:])
+
+
+MOST_TOGETHER = 63 - len("-provider-")
+
+
+def _object_names(gateway: AIGateway) -> Iterator[Fault]:
+    """In a cluster `<gateway>-provider-<provider>` is the name of a Service, which has 63 characters at most."""
+    most = MOST_TOGETHER - len(gateway.metadata.name)
+    for at, provider in enumerate(gateway.spec.providers):
+        if len(provider.name) > most:
+            message = f"is too long: with this metadata.name it has {most} characters at most"
+            yield Fault(f"spec.providers[{at}].name", message)
 
 
 def _unique_names(spec: GatewaySpec) -> Iterator[Fault]:
@@ -165,6 +177,19 @@ def _vertex_only(provider: Provider) -> list[str]:
     return [name for name in ("project", "location") if getattr(provider, name) is not None]
 
 
+def _autoscaling(spec: GatewaySpec) -> Iterator[Fault]:
+    for name in type(spec.workloads).model_fields:
+        scaled = getattr(spec.workloads, name).autoscaling
+        if scaled is not None and scaled.min_replicas > scaled.max_replicas:
+            yield Fault(f"spec.workloads.{name}.autoscaling", "minReplicas is more than maxReplicas")
+
+
+def _callers(spec: GatewaySpec) -> Iterator[Fault]:
+    kind = spec.expose.service_type
+    if spec.network.callers and kind != "ClusterIP":
+        yield Fault("spec.network.callers", f"never matches: a Service of type {kind} lets anyone call")
+
+
 def _features(spec: GatewaySpec) -> Iterator[tuple[str, Feature]]:
     for name, field in type(spec.features).model_fields.items():
         feature = getattr(spec.features, name)
@@ -188,4 +213,6 @@ RULES: tuple[Callable[[GatewaySpec], Iterator[Fault]], ...] = (
     _unused_providers,
     _required_fields,
     _fields_without_use,
+    _autoscaling,
+    _callers,
 )

@@ -7,7 +7,13 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from pydantic.alias_generators import to_camel
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=63)]
-Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]+(ms|s|m|h)$")]
+Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+"""A name without dots: it becomes part of the name of a Service."""
+ObjectName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", max_length=253)]
+"""The name of an object in the cluster, such as a Secret."""
+Text = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+Address = Annotated[str, StringConstraints(min_length=1, max_length=2083)]
+Duration = Annotated[str, StringConstraints(pattern=r"^[0-9]+(ms|s|m|h)$", max_length=12)]
 """A whole number and a unit: 500ms, 3s, 1m, 24h."""
 
 

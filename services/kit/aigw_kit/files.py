@@ -51,8 +51,8 @@ class Watched(Generic[T]):
         try:
             if signature == self._seen:
                 return False
-            self._seen = signature
             self.value = self._read()
+            self._seen = signature  # not before: what failed is tried again, as what it lacked may be elsewhere
         except Exception as error:  # noqa: BLE001 - whatever is wrong with the new content, the old one serves on
             return self._keep(f"{type(error).__name__}: {error}")
         self.error = ""

@@ -5,7 +5,7 @@ import json
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -67,6 +67,27 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
     else:
         click.echo(f"{found.gateway.metadata.name}: no fault found")
     sys.exit(2 if faults else 0)
+
+
+@main.command()
+@FILES
+@click.option("--image-prefix", help="Where images are, such as registry.example.com/aigw-; the object's own wins.")
+@click.option("--image-tag", help="Their tag; the object's own wins.")
+@click.option("--operator-namespace", help="Whose operator's pods may probe the gateway.")
+@click.option("--pod-monitors/--no-pod-monitors", default=False, show_default=True, help="The cluster has PodMonitors.")
+def render(files: tuple[Path, ...], **facts: str | bool | None) -> None:
+    """Print the Kubernetes objects that the operator would apply for a manifest."""
+    from aigw_operator.desired.context import Context  # noqa: PLC0415 - the other commands need none of it
+    from aigw_operator.render import render as rendered  # noqa: PLC0415
+
+    if not files:
+        raise click.UsageError("give a file with -f")
+    try:
+        gateway = manifest.read(files).gateway
+    except manifest.BadManifest as bad:
+        _stop("\n".join(bad.faults))
+    known: dict[str, Any] = {name: value for name, value in facts.items() if value is not None}
+    click.echo(rendered(Context(gateway, **known)), nl=False)
 
 
 @main.command()

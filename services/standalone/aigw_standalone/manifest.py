@@ -79,6 +79,8 @@ def _documents(path: Path) -> list[Any]:
         raise BadManifest([f"{path}: {error.strerror}"]) from None
     except UnicodeDecodeError:
         raise BadManifest([f"{path}: not UTF-8 text"]) from None
+    except RecursionError:
+        raise BadManifest([f"{path}: not YAML: nested too deeply"]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)

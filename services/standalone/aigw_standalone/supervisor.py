@@ -3,16 +3,23 @@
 
 import os
 import socket
+import time
 from pathlib import Path
 
 from aigw_contract.gateway import Provider
+from aigw_contract.plan import revision
+from aigw_kit.files import POLL_SECONDS
 from aigw_standalone import plan
 from aigw_standalone.keys import Keys, write_private
 from aigw_standalone.manifest import Manifest
-from aigw_standalone.processes import Service, child_environment, stop, wait_ready
+from aigw_standalone.processes import Service, StartFailed, child_environment, stop, wait_ready
 
 START_SECONDS = 30.0
+FORGET_SECONDS = 2 * POLL_SECONDS  # within which the router has read a new table
 DRAIN_SECONDS = "3"
+
+Providers = dict[str, tuple[Service, bytes]]
+"""Provider name -> its service and the settings that it was started with."""
 
 
 class Supervisor:
@@ -25,7 +32,7 @@ class Supervisor:
         self._keys = keys
         self._to_files = not logs
         self._lifeline, self._lifeline_ours = os.pipe()
-        self._providers: dict[str, tuple[Service, bytes]] = {}
+        self._providers: Providers = {}
         self._auth = self._service("auth", ["aigw_auth"], "auth.json")
         self.router = Service(
             "router",
@@ -45,11 +52,22 @@ class Supervisor:
         wait_ready(self.services(), START_SECONDS)
 
     def apply(self, manifest: Manifest) -> None:
-        """New providers are ready before the router hears of them; old ones stop after it has forgotten them."""
-        gone = self._sync_providers(manifest)
-        wait_ready([service for service, _ in self._providers.values()], START_SECONDS)
+        """New providers are ready before the router hears of them; old ones stop after it has forgotten them.
+
+        Raises StartFailed, and then all is as it was.
+        """
+        before = self._providers.copy()
+        try:
+            self._sync_providers(manifest)
+            wait_ready([service for service, _ in self._providers.values()], START_SECONDS)
+        except StartFailed:
+            failed, self._providers = self._providers, before
+            stop(_only_in(failed, before))
+            raise
         self._write_shared(manifest)
-        stop(gone)
+        if gone := _only_in(before, self._providers):
+            time.sleep(FORGET_SECONDS)
+            stop(gone)
 
     def keep_running(self) -> list[str]:
         """Restart what ended; the names of what was restarted."""
@@ -63,31 +81,25 @@ class Supervisor:
         stop([self.router, *(service for service, _ in self._providers.values()), self._auth])
         os.close(self._lifeline)
 
-    def _sync_providers(self, manifest: Manifest) -> list[Service]:
+    def _sync_providers(self, manifest: Manifest) -> None:
         wanted = {provider.name: provider for provider in manifest.gateway.spec.providers}
-        gone = [self._providers.pop(name)[0] for name in list(self._providers) if name not in wanted]
+        self._providers = {name: known for name, known in self._providers.items() if name in wanted}
         for provider in wanted.values():
             self._sync_provider(manifest, provider)
-        return gone
 
     def _sync_provider(self, manifest: Manifest, provider: Provider) -> None:
-        """A changed credential is picked up by the running service; changed settings restart it."""
+        """A changed credential is picked up by the running service; changed settings need another service."""
         credential = plan.credential(provider, manifest.secrets, os.environ)
         file = credential.file
         if credential.content is not None:
             file = str(self._directory / "credentials" / provider.name)
             write_private(Path(file), credential.content)
         settings = plan.provider_file(manifest.gateway, provider, file)
-        service, known = self._providers.get(provider.name, (None, b""))
-        if known == settings:
+        if provider.name in self._providers and self._providers[provider.name][1] == settings:
             return
-        write_private(self._directory / f"provider-{provider.name}.json", settings)
-        if service is None:
-            arguments = ["aigw_providers", provider.name]
-            service = self._service(f"provider-{provider.name}", arguments, f"provider-{provider.name}.json")
-        else:
-            service.terminate()
-            service.wait(float(DRAIN_SECONDS) + 1)
+        settings_file = f"provider-{provider.name}-{revision(settings)}.json"
+        write_private(self._directory / settings_file, settings)
+        service = self._service(f"provider-{provider.name}", ["aigw_providers", provider.name], settings_file)
         service.start(self._lifeline)
         self._providers[provider.name] = (service, settings)
 
@@ -112,3 +124,8 @@ class Supervisor:
             return None
         (self._directory / "logs").mkdir(exist_ok=True)
         return self._directory / "logs" / f"{name}.log"
+
+
+def _only_in(these: Providers, others: Providers) -> list[Service]:
+    kept = [service for service, _ in others.values()]
+    return [service for service, _ in these.values() if service not in kept]

@@ -41,6 +41,13 @@ class UsageFault(Exception):
 
 def up(options: Options) -> None:
     """Runs until SIGINT or SIGTERM. Raises UsageFault for what the user can mend."""
+    try:
+        _up(options)
+    except OSError as error:  # a file that cannot be written, such as the ready file
+        raise UsageFault(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from None
+
+
+def _up(options: Options) -> None:
     stopping = _Stopping()
     try:
         wanted = manifest.read(options.files)

@@ -48,6 +48,14 @@ CASES = [
     (f"{P}/2", {"name": "vertex", "type": "VertexAI", "project": "p"}, "spec.providers[2].location: is required for VertexAI"),
     (f"{P}/1/endpoint", None, "spec.providers[1].endpoint: is required for OpenAICompatible"),
     (f"{P}/0/project", "p", "spec.providers[0].project: has no meaning for Anthropic"),
+    ("spec/workloads", {"auth": {"autoscaling": {"minReplicas": 20}}}, "spec.workloads.auth.autoscaling: minReplicas is more than maxReplicas"),
+    ("spec", GOOD["spec"] | {"expose": {"serviceType": "NodePort"}, "network": {"callers": [{"a": "b"}]}}, "spec.network.callers: never matches: a Service of type NodePort lets anyone call"),
+    ("spec/network", {"providerEgress": ["300.0.0.0/8"]}, "spec.network.providerEgress[0]"),
+    # names of objects in a cluster
+    ("metadata/name", "4eu", "metadata.name"),
+    ("metadata/name", "eu.west", "metadata.name"),
+    (f"{P}/0/name", "a.b", "spec.providers[0].name"),
+    ("metadata/name", "e" * 48, "spec.providers[0].name: is too long: with this metadata.name it has 5 characters at most"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A part's pod: the restricted Pod Security standard, any user id, spread over nodes and zones."""
+
+from typing import Any
+
+from aigw_operator.desired.container import container
+from aigw_operator.desired.context import Context, Part
+from aigw_operator.desired.mounts import mounts
+
+PRE_STOP_SECONDS = 10  # until the last load balancer has heard that the pod goes; it serves on meanwhile
+DRAIN_SECONDS = 60  # what running requests, streams among them, get after that
+GRACE_SECONDS = PRE_STOP_SECONDS + DRAIN_SECONDS + 10
+
+
+def pod(context: Context, part: Part) -> dict[str, Any]:
+    workload = part.workload
+    secrets = [{"name": name} for name in context.gateway.spec.images.pull_secrets]
+    return {
+        "serviceAccountName": context.object_name(part.name),
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,  # a Service named `aigw` would set AIGW_PORT
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        **({"imagePullSecrets": secrets} if secrets else {}),
+        **({"nodeSelector": dict(workload.node_selector)} if workload.node_selector else {}),
+        "topologySpreadConstraints": [_spread(context, part, key) for key in ("hostname", "zone")],
+        "containers": [container(context, part, pre_stop=PRE_STOP_SECONDS, drain=DRAIN_SECONDS)],
+        "volumes": [{"name": mount.name, **mount.source} for mount in mounts(context, part)],
+    }
+
+
+def _spread(context: Context, part: Part, key: str) -> dict[str, Any]:
+    """A wish, not a condition: on a single node all pods run there. Old pods of a rollout do not count."""
+    domain = "kubernetes.io" if key == "hostname" else "topology.kubernetes.io"
+    return {
+        "maxSkew": 1,
+        "topologyKey": f"{domain}/{key}",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": context.selector(part.name)},
+        "matchLabelKeys": ["pod-template-hash"],
+    }

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kubectl and helm as a person uses them, against the cluster that the tests are told to use."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE = os.environ.get("AIGW_TEST_IMAGE_PREFIX", "localhost/aigw-")
+TAG = os.environ.get("AIGW_TEST_IMAGE_TAG", "dev")
+
+
+class Failed(AssertionError):
+    pass
+
+
+def run(*words: str, stdin: str | None = None, timeout: float = 120) -> str:
+    environment = os.environ | {"KUBECONFIG": os.environ["AIGW_TEST_KUBECONFIG"]}
+    done = subprocess.run(
+        words, input=stdin, capture_output=True, text=True, timeout=timeout, check=False, env=environment
+    )
+    if done.returncode:
+        raise Failed(f"{' '.join(words)[:300]}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def kubectl(*words: str, stdin: str | None = None, timeout: float = 120) -> str:
+    return run("kubectl", *words, stdin=stdin, timeout=timeout)
+
+
+def helm(*words: str) -> str:
+    return run("helm", *words, timeout=180)
+
+
+def apply(body: dict[str, Any]) -> None:
+    kubectl("apply", "-f", "-", stdin=json.dumps(body))
+
+
+def get(*words: str) -> Any:
+    return json.loads(kubectl("get", *words, "-o", "json"))
+
+
+def until(what: str, true: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until it is so; `what` names it when it never is."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > deadline:
+            raise Failed(f"not within {seconds:g} s: {what}")
+        time.sleep(0.5)
+
+
+def conditions(namespace: str, name: str) -> dict[str, dict[str, Any]]:
+    status = get("aigateway", name, "-n", namespace).get("status", {})
+    return {c["type"]: c for c in status.get("conditions", [])}
