@@ -60,6 +60,12 @@ class Cluster:
         assert applied is not None  # noqa: S101 - only a GET may find nothing
         return applied
 
+    def overwrite(self, kind: Kind, body: Object) -> None:
+        """Merge patch: lists become exactly ours. Server-side apply leaves what somebody else added to a list."""
+        metadata = body["metadata"]
+        path = kind.path(metadata.get("namespace", ""), metadata["name"])
+        self._call("PATCH", path, body=body, query=[("fieldManager", FIELD_MANAGER)], content_type=MERGE)
+
     def create(self, kind: Kind, body: Object) -> None:
         """Raises Conflict if it exists."""
         self._call("POST", kind.path(body["metadata"].get("namespace", "")), body=body)

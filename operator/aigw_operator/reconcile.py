@@ -125,10 +125,27 @@ def _apply(context: Context, live: Mapping[tuple[str, str], Object], cluster: Cl
     secrets = [generated.manifest(context, name, values) for name, values in wanted.items()]
     made = [*secrets, *objects(context), _last_good(context)]
     for body in map(stamped, made):
-        if not is_there(body, live.get((body["kind"], body["metadata"]["name"]))):
-            cluster.apply(kind_of(body), body)
-            log.info("applied %s %s/%s", body["kind"], context.namespace, body["metadata"]["name"])
+        _put(body, live.get((body["kind"], body["metadata"]["name"])), context, cluster)
     return made
+
+
+def _put(body: Object, live: Object | None, context: Context, cluster: Cluster) -> None:
+    """Write one object if it is not as it should be. Raises Refused for a name that somebody else has."""
+    if is_there(body, live):
+        return
+    kind, name = kind_of(body), body["metadata"]["name"]
+    if live is None and (other := cluster.get(kind, context.namespace, name)) is not None:
+        _require_ours(context, other)
+    if not is_there(body, cluster.apply(kind, body)):
+        cluster.overwrite(kind, body)
+    log.info("applied %s %s/%s", body["kind"], context.namespace, name)
+
+
+def _require_ours(context: Context, other: Object) -> None:
+    owners = [owner["uid"] for owner in other["metadata"].get("ownerReferences", [])]
+    if context.uid not in owners:
+        named = f'{other.get("kind", "object")} "{other["metadata"]["name"]}"'
+        raise Refused(f"the {named} exists and is not this gateway's; choose another name or remove it")
 
 
 def _prune(context: Context, made: list[Object], live: Mapping[tuple[str, str], Object], cluster: Cluster) -> None:

@@ -78,7 +78,13 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture(scope="session")
 def operator() -> Iterator[str]:
-    """The operator, installed by its chart; the CRD is left, as the chart says."""
+    """The operator, installed by its chart; the CRD is left, as the chart says.
+
+    AIGW_TEST_OPERATOR_NAMESPACE names one that is there already, and stays.
+    """
+    if installed := os.environ.get("AIGW_TEST_OPERATOR_NAMESPACE"):
+        yield installed
+        return
     chart = str(kube.ROOT / "charts" / "ai-gateway-operator")
     kube.helm(
         "upgrade", "--install", "aigw-operator", chart, "--namespace", OPERATOR, "--create-namespace",

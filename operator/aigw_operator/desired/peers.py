@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ends of the arrows in `networkpolicy`."""
 
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal
 
 from aigw_operator.desired.context import METRICS_PORT, PORT, Context, Part
 
 OPERATOR = "ai-gateway-operator"  # the app.kubernetes.io/name of the operator's own pods
-METADATA_SERVER = "169.254.169.254/32"  # of a cloud: hands out the node's credentials to whoever asks
+Network = IPv4Network | IPv6Network
+LINK_LOCAL = "169.254.0.0/16"
+METADATA_SERVERS = (
+    LINK_LOCAL,
+    "fd00:ec2::254/128",
+    "fd20:ce::254/128",
+)  # of clouds: give whoever asks a node's identity
 
 SERVING = [{"port": PORT, "protocol": "TCP"}]
 METRICS = [{"port": METRICS_PORT, "protocol": "TCP"}]
@@ -16,7 +22,7 @@ DNS: dict[str, Any] = {
     # 5353: the pods of OpenShift's DNS; policies see the port behind the Service
     "ports": [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("UDP", "TCP")],
     # the cluster's DNS pods wherever they are, and a cache on the node, which has a link-local address
-    "to": [ANY_POD, {"ipBlock": {"cidr": "169.254.0.0/16"}}],
+    "to": [ANY_POD, {"ipBlock": {"cidr": LINK_LOCAL}}],
 }
 
 
@@ -49,13 +55,18 @@ def callers(context: Context) -> list[dict[str, Any]]:
 
 
 def outside(context: Context, part: Part) -> list[dict[str, Any]]:
-    """Addresses outside the cluster. Only VertexAI may ask the cloud's metadata server: its credential can be there."""
-    wants_metadata = part.provider is not None and part.provider.type == "VertexAI"
-    return [_block(cidr, wants_metadata) for cidr in context.gateway.spec.network.provider_egress]
+    """Addresses outside the cluster; a cloud's metadata server only for VertexAI without a key."""
+    asked = part.provider is not None and part.provider.type == "VertexAI" and not part.provider.credentials
+    metadata = [{"ipBlock": {"cidr": LINK_LOCAL}}] if asked else []
+    return metadata + [_block(cidr) for cidr in context.gateway.spec.network.provider_egress]
 
 
-def _block(cidr: str, wants_metadata: bool) -> dict[str, Any]:
-    network, metadata = ip_network(cidr, strict=False), ip_network(METADATA_SERVER)
-    inside = network.version == metadata.version and network != metadata and metadata.subnet_of(network)  # type: ignore[arg-type]
-    hidden = {"except": [METADATA_SERVER]} if inside and not wants_metadata else {}
-    return {"ipBlock": {"cidr": cidr, **hidden}}
+def _block(cidr: str) -> dict[str, Any]:
+    """Who names a metadata server itself means it; who names what is around it does not."""
+    network = ip_network(cidr, strict=False)
+    hidden = [server for server in METADATA_SERVERS if _within(ip_network(server), network)]
+    return {"ipBlock": {"cidr": cidr, **({"except": hidden} if hidden else {})}}
+
+
+def _within(inner: Network, outer: Network) -> bool:
+    return inner.version == outer.version and inner != outer and inner.subnet_of(outer)  # type: ignore[arg-type]

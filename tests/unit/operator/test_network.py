@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from aigw_operator.desired.peers import METADATA_SERVER
+from aigw_operator.desired.peers import LINK_LOCAL, METADATA_SERVERS
 from unit.contract.good import GOOD
 from unit.operator.gateways import made
 
@@ -83,25 +83,29 @@ def test_a_new_provider_changes_no_other_policy() -> None:
 
 @pytest.mark.parametrize("part", PARTS[1:])
 def test_providers_and_auth_reach_models_and_issuers_but_no_metadata_server(part: str) -> None:
-    cluster, everything, v6 = way_out(part)
-    assert cluster == {"namespaceSelector": {}}
-    assert everything == {"ipBlock": {"cidr": "0.0.0.0/0", "except": [METADATA_SERVER]}}
-    assert v6 == {"ipBlock": {"cidr": "::/0"}}
+    v4, *v6 = METADATA_SERVERS
+    assert way_out(part) == [
+        {"namespaceSelector": {}},
+        {"ipBlock": {"cidr": "0.0.0.0/0", "except": [v4]}},
+        {"ipBlock": {"cidr": "::/0", "except": v6}},
+    ]
 
 
-def test_vertex_may_ask_the_metadata_server_for_its_credential() -> None:
-    vertex = {"name": "vertex", "type": "VertexAI", "project": "p", "location": "global"}
-    (_, everything, _) = way_out("provider-vertex", "providers/2", vertex)
-    assert everything == {"ipBlock": {"cidr": "0.0.0.0/0"}}
+@pytest.mark.parametrize(("credentials", "asks"), [(None, True), ({"secretRef": {"name": "g", "key": "k"}}, False)])
+def test_vertex_without_a_key_may_ask_the_metadata_server_for_its_identity(credentials: Any, asks: bool) -> None:
+    vertex = {"name": "vertex", "type": "VertexAI", "project": "p", "location": "global", "credentials": credentials}
+    assert ({"ipBlock": {"cidr": LINK_LOCAL}} in way_out("provider-vertex", "providers/2", vertex)) == asks
 
 
 @pytest.mark.parametrize(
     ("cidr", "block"),
     [
         ("10.0.0.0/8", {"cidr": "10.0.0.0/8"}),
-        ("169.254.169.254/32", {"cidr": "169.254.169.254/32"}),  # who names it means it
-        ("169.254.0.0/16", {"cidr": "169.254.0.0/16", "except": [METADATA_SERVER]}),
+        (LINK_LOCAL, {"cidr": LINK_LOCAL}),  # who names it means it
+        ("169.254.169.254/32", {"cidr": "169.254.169.254/32"}),
+        ("169.0.0.0/8", {"cidr": "169.0.0.0/8", "except": [LINK_LOCAL]}),
         ("10.1.2.3/8", {"cidr": "10.1.2.3/8"}),
+        ("2001:db8::/32", {"cidr": "2001:db8::/32"}),
     ],
 )
 def test_the_way_out_can_be_narrowed(cidr: str, block: dict[str, Any]) -> None:

