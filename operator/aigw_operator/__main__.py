@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m aigw_operator run", file=sys.stderr)  # noqa: T201 - for the terminal
         return 2
     kopf.configure(log_format=kopf.LogFormat.JSON, log_refkey="object")
-    for chatty in ("httpx", "kopf.objects"):  # kopf tells of each event that was handled
+    for chatty in ("httpx", "aiohttp.access", "kopf.objects", "kopf.activities"):  # each event, each probe
         logging.getLogger(chatty).setLevel(logging.WARNING)
     settings, cluster = OperatorSettings(), Cluster()
     if settings.manage_crd:

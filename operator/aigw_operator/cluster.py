@@ -42,14 +42,17 @@ class Cluster:
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return self._call("GET", kind.path(namespace, name), missing=True)
 
-    def find(self, kind: Kind, namespace: str, selector: str = "") -> list[Object]:
-        """Objects of a kind; none if the cluster does not have the kind."""
+    def find(self, kind: Kind, namespace: str, selector: str = "", name: str = "") -> list[Object]:
+        """Objects of a kind, by labels or by name; none if the cluster does not have the kind."""
         query = [("labelSelector", selector)] if selector else []
+        query += [("fieldSelector", f"metadata.name={name}")] if name else []
         found = self._call("GET", kind.path(namespace), query=query, missing=True)
         return [item | {"apiVersion": kind.api_version, "kind": kind.kind} for item in (found or {}).get("items", [])]
 
     def has(self, kind: Kind) -> bool:
-        return self._call("GET", kind.path(""), query=[("limit", "1")], missing=True) is not None
+        """Asked of the API's own directory, which everybody may read."""
+        found = self._call("GET", f"/apis/{kind.api_version}", missing=True) or {}
+        return any(resource["name"] == kind.plural for resource in found.get("resources", []))
 
     def apply(self, kind: Kind, body: Object) -> Object:
         """Server-side apply: what we state is ours, what we stated before and state no more goes."""

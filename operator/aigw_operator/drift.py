@@ -27,6 +27,12 @@ def is_there(body: Object, live: Object | None) -> bool:
     return live is not None and _within(body, live)
 
 
+def was_changed_by_others(body: Object, live: Object | None) -> bool:
+    """It bears the stamp of what we state, and yet is not that: what they added must go, too."""
+    annotations = live["metadata"].get("annotations", {}) if live else {}
+    return bool(annotations.get(STAMP) == body["metadata"]["annotations"][STAMP])
+
+
 def _within(wanted: Any, found: Any) -> bool:
     if isinstance(wanted, dict):
         return isinstance(found, dict) and all(_has(value, found.get(key)) for key, value in wanted.items())

@@ -48,7 +48,7 @@ class Leader:
     def give_back(self, now: datetime) -> None:
         """So that the next one need not wait for it to run out."""
         lease = self._cluster.get(LEASE, self._namespace, NAME)
-        if lease is not None and lease["spec"].get("holderIdentity") == self.identity:
+        if lease is not None and lease.get("spec", {}).get("holderIdentity") == self.identity:
             body = self._lease(lease, now)
             body["spec"]["holderIdentity"] = ""
             self._cluster.replace(LEASE, body)
@@ -56,7 +56,7 @@ class Leader:
 
     def _may_take(self, lease: Object, now: datetime) -> bool:
         """Ours, free, or not renewed for its whole time as we have seen it: clocks of machines differ."""
-        spec = lease["spec"]
+        spec = lease.get("spec", {})
         if spec.get("holderIdentity") in (self.identity, "", None):
             return True
         mark = f"{spec.get('holderIdentity')} {spec.get('renewTime')}"

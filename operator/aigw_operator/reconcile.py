@@ -18,7 +18,7 @@ from aigw_operator import generated, status
 from aigw_operator.cluster import Cluster, Object, Refused
 from aigw_operator.desired.context import MANAGER, Context
 from aigw_operator.desired.objects import objects
-from aigw_operator.drift import is_there, stamped
+from aigw_operator.drift import is_there, stamped, was_changed_by_others
 from aigw_operator.kinds import CHILDREN, CONFIG_MAP, DEPLOYMENT, GATEWAY, POD, SECRET, kind_of
 from aigw_operator.probing import Keys, Prober, pods_of
 from aigw_operator.status import Observation, Part
@@ -134,9 +134,10 @@ def _put(body: Object, live: Object | None, context: Context, cluster: Cluster) 
     if is_there(body, live):
         return
     kind, name = kind_of(body), body["metadata"]["name"]
-    if live is None and (other := cluster.get(kind, context.namespace, name)) is not None:
-        _require_ours(context, other)
-    if not is_there(body, cluster.apply(kind, body)):
+    if live is None:
+        for other in cluster.find(kind, context.namespace, name=name):
+            _require_ours(context, other)
+    if was_changed_by_others(body, live) or not is_there(body, cluster.apply(kind, body)):
         cluster.overwrite(kind, body)
     log.info("applied %s %s/%s", body["kind"], context.namespace, name)
 

@@ -10,7 +10,7 @@ import pytest
 
 from aigw_operator import workqueue
 from aigw_operator.cluster import Cluster, Conflict
-from aigw_operator.drift import is_there, stamped
+from aigw_operator.drift import is_there, stamped, was_changed_by_others
 from aigw_operator.leader import LEASE_SECONDS, RENEW_SECONDS, Leader
 from aigw_operator.reconcile import Key
 from aigw_operator.workqueue import WorkQueue
@@ -161,3 +161,10 @@ def test_what_the_api_server_adds_is_no_drift() -> None:
 )
 def test_drift_is_seen(live: Any) -> None:
     assert not is_there(stamped(BODY), live)
+
+
+def test_what_others_changed_is_told_from_what_we_state_anew() -> None:
+    changed = {**stamped(BODY), "spec": {"ports": [{"port": 2}]}}
+    assert was_changed_by_others(stamped(BODY), changed)
+    assert not was_changed_by_others(stamped({**BODY, "spec": {}}), changed)
+    assert not was_changed_by_others(stamped(BODY), None)
