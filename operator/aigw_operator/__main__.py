@@ -15,6 +15,9 @@ from aigw_operator.handlers import Operator
 from aigw_operator.kinds import CRD
 from aigw_operator.settings import OperatorSettings
 
+HELM = "helm"
+"""The CRD is applied in Helm's name: under another, Helm 4 would find conflicts the next time it installs the chart."""
+
 log = logging.getLogger("aigw_operator")
 
 
@@ -27,7 +30,7 @@ def main(arguments: list[str]) -> int:
         logging.getLogger(chatty).setLevel(logging.WARNING)
     settings, cluster = OperatorSettings(), Cluster()
     if settings.manage_crd:
-        cluster.apply(CRD, crd.manifest())
+        cluster.apply(CRD, crd.manifest(), HELM)
         log.info("applied the CRD")
     asyncio.run(_run(Operator(settings, cluster)))
     return 0

@@ -54,11 +54,11 @@ class Cluster:
         found = self._call("GET", f"/apis/{kind.api_version}", missing=True) or {}
         return any(resource["name"] == kind.plural for resource in found.get("resources", []))
 
-    def apply(self, kind: Kind, body: Object) -> Object:
+    def apply(self, kind: Kind, body: Object, manager: str = FIELD_MANAGER) -> Object:
         """Server-side apply: what we state is ours, what we stated before and state no more goes."""
         metadata = body["metadata"]
         path = kind.path(metadata.get("namespace", ""), metadata["name"])
-        query = [("fieldManager", FIELD_MANAGER), ("force", "true")]
+        query = [("fieldManager", manager), ("force", "true")]
         applied = self._call("PATCH", path, body=body, query=query, content_type=APPLY)
         assert applied is not None  # noqa: S101 - only a GET may find nothing
         return applied

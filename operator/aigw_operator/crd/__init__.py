@@ -33,7 +33,6 @@ def manifest() -> dict[str, Any]:
                 "shortNames": ["aigw"],
                 "categories": ["ai"],
             },
-            "preserveUnknownFields": False,
             "versions": [_version()],
         },
     }
