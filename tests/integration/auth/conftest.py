@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""An issuer and an auth service that runs, for the tests beside this file."""
+
 from collections.abc import Iterator
 from pathlib import Path
 
