@@ -6,6 +6,7 @@ head is bounded, a sweep closes who sends too slowly, and the request's task is 
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 32 * 1024
 EXTENSION = "aigw.connection"
+UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*h2c[^\r\n]*", re.IGNORECASE)
 
 
 class HeadTooLarge(Exception):
@@ -30,6 +32,7 @@ class EdgeProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.on_lost: Callable[[], object] | None = None
         self.head_bytes = 0
+        self.gathered = 0  # bytes since the parser last handed something over
         self.reading_since: float | None = self.loop.time()
         self.live.add(self)
 
@@ -42,12 +45,19 @@ class EdgeProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.parser is None or self.transport.is_closing():
             return
-        if self.reading_since is None and (self.cycle is None or not self.cycle.more_body):
+        if b"h2c" in data and (self.scope is None or self.reading_since is None):
+            data = _without_upgrade(data)
+        if self.reading_since is None and (self.cycle is None or self.cycle.response_complete):
             self.reading_since = self.loop.time()
+        self.gathered += len(data)
         super().data_received(data)
+        if self.gathered > MOST_HEAD_BYTES:  # a line without an end, which the parser keeps to itself
+            self.refuse(431, "headers_too_large", "The request's headers are too large")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        if self.reading_since is None:
+            self.reading_since = self.loop.time()
         self.head_bytes = 0
         self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
 
@@ -61,7 +71,12 @@ class EdgeProtocol(HttpToolsProtocol):
             raise HeadTooLarge
         super().on_header(name, value)
 
+    def on_body(self, body: bytes) -> None:
+        self.gathered = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
+        self.gathered = 0
         self.reading_since = None
         super().on_message_complete()
 
@@ -72,7 +87,9 @@ class EdgeProtocol(HttpToolsProtocol):
             self.refuse(400, "invalid_http", "The request is not HTTP/1.1")
 
     def refuse(self, status: int, reason: str, detail: str) -> None:
-        """Answer without the application, and close."""
+        """Answer without the application, and close; an answer that has begun is cut, and nothing written into it."""
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.close()
         body = b'{"detail":"%s","reason":"%s","request_id":""}' % (detail.encode(), reason.encode())
         head = b"HTTP/1.1 %d \r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
         if not self.transport.is_closing():
@@ -107,9 +124,16 @@ class EdgeProtocol(HttpToolsProtocol):
         return True
 
     def _count(self, size: int) -> None:
+        self.gathered = 0
         self.head_bytes += size
         if self.head_bytes > MOST_HEAD_BYTES:
             raise HeadTooLarge
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """A head without its offer of HTTP/2 (Java's client makes one): the parser would take what follows for no body."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return UPGRADE.sub(b"", head) + end + rest
 
 
 def sweep(now: float) -> None:
@@ -118,11 +142,11 @@ def sweep(now: float) -> None:
         since = protocol.reading_since
         if since is None or now - since < EdgeProtocol.read_timeout:
             continue
-        if protocol.cycle is None or not protocol.cycle.more_body:
+        if protocol.cycle is None or (protocol.cycle.response_complete and not protocol.cycle.more_body):
             protocol.refuse(408, "request_timeout", "The request took too long to arrive")
         elif protocol.cycle.response_complete:
             protocol.transport.close()  # it was answered without its body, and is still sending
-        # else the endpoint reads the body, under a timeout of its own
+        # else it is being served: the endpoint reads the body, under a timeout of its own
 
 
 async def sweeping() -> None:

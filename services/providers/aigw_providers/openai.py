@@ -120,7 +120,8 @@ class OpenAI(Adapter):
         kind, error = kind_of_status(status), self.read_error(body)
         if error is None:
             return Failure(kind, f"status {status}")
-        return Failure(self.kind(error, kind), f"status {status} {error.name}")
+        named = self.kind(error, kind)  # a bad request is what many servers call whatever has no name of its own
+        return Failure(kind if named == "bad_request" else named, f"status {status} {error.name}")
 
     def read_error(self, body: bytes) -> ErrorObject | None:
         """The error that a body, or an event of a stream, tells."""

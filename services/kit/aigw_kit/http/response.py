@@ -106,6 +106,8 @@ class Response:
 
     def finish(self) -> None:
         self.complete = True
+        if self.buffered > HIGH_WATER and not self.whole:
+            self._wire.resume()  # the connection may carry another exchange before this body is read
         self.wake()
 
     def fail(self, error: HttpError) -> None:
