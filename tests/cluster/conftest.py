@@ -144,6 +144,7 @@ def gateway(namespace: str, issuer: Issuer) -> Iterator[str]:
     kube.kubectl("wait", "--for=condition=Serving", f"aigateway/{name}", "-n", namespace, "--timeout=120s")
     yield name
     kube.kubectl("delete", "aigateway", name, "-n", namespace, "--ignore-not-found")
+    kube.until("all of it is gone", lambda: not kube.belongings(namespace, name), 90)
 
 
 def manifest(name: str, namespace: str, issuer: Issuer) -> dict[str, Any]:

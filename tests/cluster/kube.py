@@ -56,3 +56,9 @@ def until(what: str, true: Callable[[], bool], seconds: float = 60) -> None:
 def conditions(namespace: str, name: str) -> dict[str, dict[str, Any]]:
     status = get("aigateway", name, "-n", namespace).get("status", {})
     return {c["type"]: c for c in status.get("conditions", [])}
+
+
+def belongings(namespace: str, gateway: str) -> str:
+    """The names of all objects but pods that a gateway has."""
+    kinds = "deployments,services,configmaps,secrets,networkpolicies,poddisruptionbudgets,serviceaccounts"
+    return kubectl("get", kinds, "-n", namespace, "-l", f"app.kubernetes.io/instance={gateway}", "-o", "name").strip()
