@@ -13,7 +13,6 @@ FROM ${PYTHON_IMAGE} AS dependencies
 ARG SERVICE
 RUN python -m venv --without-pip /opt/aigw
 COPY requirements/${SERVICE}.txt /lock.txt
-# hadolint ignore=DL3042 - a cache mount is no part of the image
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /opt/aigw/bin/python install --disable-pip-version-check --root-user-action=ignore --no-compile \
       --require-hashes --only-binary=:all: --requirement /lock.txt

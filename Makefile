@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 MADE := .venv/.made
-CODE := services operator tests examples
+CODE := services operator charts tests examples
 IMAGES := router auth providers operator standalone
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-emit-index-url

@@ -111,10 +111,13 @@ def _context(gateway: AIGateway, body: Object, facts: Facts) -> Context:
     )
 
 
+def _selector(context: Context) -> str:
+    return f"app.kubernetes.io/instance={context.name},app.kubernetes.io/managed-by={MANAGER}"
+
+
 def _live(context: Context, cluster: Cluster) -> dict[tuple[str, str], Object]:
     """What this gateway has, by kind and name."""
-    selector = f"app.kubernetes.io/instance={context.name},app.kubernetes.io/managed-by={MANAGER}"
-    found = [o for kind in CHILDREN for o in cluster.find(kind, context.namespace, selector)]
+    found = [o for kind in CHILDREN for o in cluster.find(kind, context.namespace, _selector(context))]
     return {(o["kind"], o["metadata"]["name"]): o for o in found}
 
 
@@ -163,7 +166,7 @@ def _prune(context: Context, made: list[Object], live: Mapping[tuple[str, str], 
 def _observe(context: Context, made: list[Object], cluster: Cluster, seen: Observation) -> Observation:
     """Look at Deployments, ask the pods, and send the synthetic request if all have acknowledged."""
     live = _live(context, cluster)
-    pods = pods_of(cluster.find(POD, context.namespace, f"app.kubernetes.io/instance={context.name}"))
+    pods = pods_of(cluster.find(POD, context.namespace, _selector(context)))
     behind, probed, error = _ask(context, made, live, [pod for pod in pods if pod.address], cluster)
     return Observation(
         seen.generation, seen.applied, seen.faults, seen.refused, _parts(live), behind, probed, error,

@@ -39,12 +39,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name (.Chart.Version | replace "+" "_") 
 
 {{/* Gateways' images are beside the operator's. */}}
 {{- define "operator.imagePrefix" -}}
-{{- if .Values.gatewayImages.prefix -}}
-{{- .Values.gatewayImages.prefix -}}
+{{- if .Values.images.prefix -}}
+{{- .Values.images.prefix -}}
 {{- else if hasSuffix "operator" .Values.image.repository -}}
 {{- .Values.image.repository | trimSuffix "operator" -}}
 {{- else -}}
-{{- fail "image.repository does not end in \"operator\", so say where the gateways' images are: gatewayImages.prefix" -}}
+{{- fail "image.repository does not end in \"operator\", so say where the gateways' images are: images.prefix" -}}
 {{- end -}}
 {{- end -}}
 
