@@ -13,8 +13,8 @@ FROM ${PYTHON_IMAGE} AS dependencies
 ARG SERVICE
 RUN python -m venv --without-pip /opt/aigw
 COPY requirements/${SERVICE}.txt /lock.txt
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python -m pip --python /opt/aigw/bin/python install --disable-pip-version-check --root-user-action=ignore --no-compile \
+RUN --mount=type=cache,target=/var/cache/pip \
+    PIP_CACHE_DIR=/var/cache/pip python -m pip --python /opt/aigw/bin/python install --disable-pip-version-check --root-user-action=ignore --no-compile \
       --require-hashes --only-binary=:all: --requirement /lock.txt
 # Of the commands none is used but Python itself. The Kubernetes client comes twice; its asyncio half, 64 MB, is used by nobody.
 # "unchecked": sources are not looked at when a module is imported.
@@ -26,8 +26,8 @@ RUN find /opt/aigw/bin -type f -delete && rm -rf /opt/aigw/lib/python3.*/site-pa
 FROM ${PYTHON_IMAGE} AS source
 RUN python -m venv /build
 COPY requirements/build.txt /lock.txt
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /build/bin/pip install --disable-pip-version-check --require-hashes --only-binary=:all: --requirement /lock.txt
+RUN --mount=type=cache,target=/var/cache/pip \
+    PIP_CACHE_DIR=/var/cache/pip /build/bin/pip install --disable-pip-version-check --require-hashes --only-binary=:all: --requirement /lock.txt
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY services/contract services/contract

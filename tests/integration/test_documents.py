@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from upstream.running import RunningUpstream, running_upstream
 
 pytestmark = pytest.mark.integration
