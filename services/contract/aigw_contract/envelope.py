@@ -6,6 +6,7 @@ that is missing or of the wrong type falls to its default and leaves a note; a c
 note. Only what makes the whole request unreadable is refused. Sibling keys of `prompt_components` are ignored.
 """
 
+from collections.abc import Sized
 from functools import cache
 from typing import Any, TypeVar
 
@@ -89,6 +90,38 @@ COMPONENT_TYPES: dict[str, type[Component]] = {
 }
 
 
+class PromptComponent(Struct, tag="prompt"):
+    payload: Prompt = field(default_factory=Prompt)
+
+
+class EditorContentComponent(Struct, tag="editor_content"):
+    payload: EditorContent = field(default_factory=EditorContent)
+
+
+class CodeCompletionComponent(Struct, tag="code_editor_completion"):
+    payload: CodeCompletion = field(default_factory=CodeCompletion)
+
+
+class CodeGenerationComponent(Struct, tag="code_editor_generation"):
+    payload: CodeGeneration = field(default_factory=CodeGeneration)
+
+
+class CodeContextComponent(Struct, tag="code_context"):
+    payload: CodeContext = field(default_factory=CodeContext)
+
+
+class CodeRequest(Struct):
+    """A request of which every component is known and in its shape, as nearly all are."""
+
+    prompt_components: list[
+        PromptComponent
+        | EditorContentComponent
+        | CodeCompletionComponent
+        | CodeGenerationComponent
+        | CodeContextComponent
+    ]
+
+
 class Envelope(Struct):
     """The components that could be read, in order, and what was passed over."""
 
@@ -107,13 +140,25 @@ class _Head(Struct):
 
 T = TypeVar("T", bound=Struct)
 
-_wire = msgspec.json.Decoder(_Wire)
-_head = msgspec.json.Decoder(_Head)
+_known = msgspec.json.Decoder(CodeRequest)
 
 
 def read_components(body: bytes) -> Envelope:
-    """Read a request body. Raises InvalidJson (400) or WrongShape (422)."""
-    raws = _raw_components(body)
+    """Read a request body. Raises InvalidJson (400) or WrongShape (422).
+
+    First as if all were well, in one go; only what is not is read piece by piece.
+    """
+    try:
+        components = _known.decode(body).prompt_components
+    except UNREADABLE:
+        return _read_piecewise(body)
+    _check_number(components)
+    return Envelope([component.payload for component in components], [])
+
+
+def _read_piecewise(body: bytes) -> Envelope:
+    raws = read_json(body, _Wire).prompt_components
+    _check_number(raws)
     envelope = Envelope([], [])
     try:
         for at, raw in enumerate(raws):
@@ -141,11 +186,9 @@ def read_tolerantly(kind: type[T], raw: Raw | bytes, where: str, notes: list[str
         return _field_by_field(kind, msgspec.json.decode(raw), where, notes)
 
 
-def _raw_components(body: bytes) -> list[Raw]:
-    raws = read_json(body, _Wire).prompt_components
-    if not 1 <= len(raws) <= MOST_COMPONENTS:
-        raise WrongShape(f"prompt_components holds {len(raws)} components; 1 to {MOST_COMPONENTS} are taken")
-    return raws
+def _check_number(components: Sized) -> None:
+    if not 1 <= len(components) <= MOST_COMPONENTS:
+        raise WrongShape(f"prompt_components holds {len(components)} components; 1 to {MOST_COMPONENTS} are taken")
 
 
 def _read_one(raw: Raw, where: str, envelope: Envelope) -> None:

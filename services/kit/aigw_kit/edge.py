@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from aigw_contract.errors import MethodNotAllowed, Refusal
 from aigw_kit import metrics
 from aigw_kit.logs import AccessLog, request_ids
-from aigw_kit.protocol import EdgeProtocol, connection_of
 from aigw_kit.request import JSON, ClientGone, Request
 
 Endpoint = Callable[[Request], Awaitable[None]]
@@ -52,25 +51,18 @@ class Edge:
             return
         began = perf_counter()
         request = Request(scope, receive, send)
-        token = request_ids.set((request.id, _trace_id(request)))
-        connection = connection_of(scope)
+        request_ids.set((request.id, _trace_id(request)))  # in the context of the request's own task
         route = self._find(request.path)
-        metrics.IN_FLIGHT.inc()
+        metrics.begun.inc()
         try:
-            await self._serve(request, route, connection)
+            await self._serve(request, route)
         finally:
-            metrics.IN_FLIGHT.dec()
-            if connection is not None:
-                connection.on_lost = None
+            metrics.ended.inc()
             self._account(request, route, perf_counter() - began)
-            request_ids.reset(token)
 
-    async def _serve(self, request: Request, route: Hot | None, connection: EdgeProtocol | None) -> None:
-        leaving = _Leaving()
-        if connection is not None:
-            leaving.task = asyncio.current_task(connection.loop)  # to look the loop up costs a system call
-            connection.on_lost = leaving.cancel
+    async def _serve(self, request: Request, route: Hot | None) -> None:
         try:
+            _end_when_lost(request)
             if route is None:
                 await self._serve_cold(request)
             else:
@@ -85,12 +77,14 @@ class Edge:
             request.status = request.status or CLIENT_CLOSED_REQUEST
             request.fields["cut"] = True
         except asyncio.CancelledError:
-            if not leaving.gone:
+            if request.exchange is None or not request.exchange.protocol.lost:
                 raise
             request.status = CLIENT_CLOSED_REQUEST
         except Exception:
             log.exception("the request failed")
             await self._fail(request)
+        finally:
+            _end_no_more(request)
 
     async def _serve_cold(self, request: Request) -> None:
         async def send(message: Any) -> None:
@@ -136,19 +130,19 @@ class InternalError(Refusal):
     reason = "internal_error"
 
 
-class _Leaving:
-    """Cancels the current task and remembers that the client was the cause."""
+def _end_when_lost(request: Request) -> None:
+    """From now on the loss of the connection cancels the request's task. Raises ClientGone if it is lost already."""
+    exchange = request.exchange
+    if exchange is not None:
+        if exchange.protocol.lost:
+            raise ClientGone
+        exchange.protocol.serving = exchange
 
-    __slots__ = ("gone", "task")
 
-    def __init__(self) -> None:
-        self.gone = False
-        self.task: asyncio.Task[Any] | None = None
-
-    def cancel(self) -> None:
-        self.gone = True
-        if self.task is not None:
-            self.task.cancel()
+def _end_no_more(request: Request) -> None:
+    exchange = request.exchange
+    if exchange is not None and exchange.protocol.serving is exchange:
+        exchange.protocol.serving = None
 
 
 async def refuse(request: Request, refusal: Refusal) -> None:

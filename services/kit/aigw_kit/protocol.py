@@ -7,15 +7,21 @@ head is bounded, a sweep closes who sends too slowly, and the request's task is 
 
 import asyncio
 import re
-from collections.abc import Callable
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from aigw_kit.exchange import Exchange
 
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 32 * 1024
-EXTENSION = "aigw.connection"
 UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*h2c[^\r\n]*", re.IGNORECASE)
+
+
+ASGI = {"version": "3.0", "spec_version": "2.3"}
 
 
 class HeadTooLarge(Exception):
@@ -23,62 +29,136 @@ class HeadTooLarge(Exception):
 
 
 class EdgeProtocol(HttpToolsProtocol):
-    """`scope["extensions"]["aigw.connection"]` is the protocol itself, so that a request can set `on_lost`."""
+    """`serving` is the exchange whose task is cancelled when the connection is lost; the edge sets it."""
 
     read_timeout: ClassVar[float] = 10.0
     live: ClassVar[set["EdgeProtocol"]] = set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.on_lost: Callable[[], object] | None = None
+        self.serving: Exchange | None = None
+        self.lost = False
         self.head_bytes = 0
-        self.gathered = 0  # bytes since the parser last handed something over
+        self.gathered = 0  # bytes since the parser last handed over a head or a piece of a body
         self.reading_since: float | None = self.loop.time()
+        self.idle_since = self.reading_since
         self.live.add(self)
+
+    @property
+    def is_idle(self) -> bool:
+        """No request is being answered."""
+        return self.cycle is None or self.cycle.response_complete
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.live.discard(self)
+        self.lost = True
         super().connection_lost(exc)
-        if self.on_lost is not None:
-            self.on_lost()
+        if self.serving is not None and self.serving.task is not None:
+            self.serving.task.cancel()
 
     def data_received(self, data: bytes) -> None:
         if self.parser is None or self.transport.is_closing():
             return
-        if b"h2c" in data and (self.scope is None or self.reading_since is None):
-            data = _without_upgrade(data)
-        if self.reading_since is None and (self.cycle is None or self.cycle.response_complete):
-            self.reading_since = self.loop.time()
+        if self.reading_since is None or self.scope is None:  # the head of a request may begin here
+            if data.find(b"h2c", 0, data.find(b"\r\n\r\n")) > 0:
+                data = _without_upgrade(data)
+            if self.is_idle:
+                self.reading_since = self.loop.time()
         self.gathered += len(data)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # to no other protocol: the request was handed over and is answered as it is
+        except httptools.HttpParserError:
+            self.send_400_response("")
         if self.gathered > MOST_HEAD_BYTES:  # a line without an end, which the parser keeps to itself
             self.refuse(431, "headers_too_large", "The request's headers are too large")
 
+    # httptools callbacks
+
     def on_message_begin(self) -> None:
-        super().on_message_begin()
         if self.reading_since is None:
             self.reading_since = self.loop.time()
+        self.url = b""
+        self.headers = []
         self.head_bytes = 0
-        self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
+        self.expect_100_continue = False
 
     def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
+        self.head_bytes += len(url)
+        if self.head_bytes > MOST_HEAD_BYTES:
+            raise HeadTooLarge
+        self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + 4)
-        if len(self.headers) >= MOST_HEADERS:
+        headers = self.headers
+        self.head_bytes += len(name) + len(value) + 4
+        if self.head_bytes > MOST_HEAD_BYTES or len(headers) >= MOST_HEADERS:
             raise HeadTooLarge
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self.gathered = 0
+        version = self.parser.get_http_version()
+        self.scope = self._make_scope(version)
+        before, keep_alive = self.cycle, version != "1.0" and self.parser.should_keep_alive()
+        made = Exchange(self, self.scope, keep_alive=keep_alive, expect_continue=self.expect_100_continue)
+        self.cycle = made
+        if before is None or before.response_complete:
+            self._start_asgi_task(made, self.app)
+        else:  # pipelined: it waits its turn
+            self.flow.pause_reading()
+            self.pipeline.appendleft((made, self.app))
+
+    def _make_scope(self, version: str) -> Any:
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": ASGI,
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": "",
+            "method": self.parser.get_method().decode("ascii"),
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": url.path,
+            "query_string": url.query or b"",
+            "headers": self.headers,
+        }
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        cycle.task = task = self.loop.create_task(cycle.run_asgi(app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def on_body(self, body: bytes) -> None:
         self.gathered = 0
-        super().on_body(body)
+        if self.cycle.response_complete:
+            return
+        self.cycle.feed(body)  # type: ignore[attr-defined]
+        if len(self.cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         self.gathered = 0
         self.reading_since = None
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """What comes next: the request that waits in the pipeline, or time in which nothing comes (see `sweep`)."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.idle_since = self.loop.time()
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def send_400_response(self, msg: str) -> None:
         if self.head_bytes > MOST_HEAD_BYTES or len(self.headers or ()) >= MOST_HEADERS:
@@ -96,39 +176,6 @@ class EdgeProtocol(HttpToolsProtocol):
             self.transport.write(head % (status, len(body)) + body)
             self.transport.close()
 
-    def has_body(self, scope: Any) -> bool:
-        """The request of `scope` has arrived whole."""
-        return self.cycle.scope is scope and not self.cycle.more_body
-
-    def respond(self, scope: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
-        """Write head and body in one piece: ASGI's two messages would be two system calls, and two packets.
-
-        False when this request must be answered through ASGI: a later one is parsed already, HEAD, or a slow reader.
-        """
-        cycle = self.cycle
-        if cycle.scope is not scope or self.flow.write_paused or scope["method"] == "HEAD":
-            return False
-        if cycle.disconnected or cycle.response_started:
-            return False
-        parts = [STATUS_LINE[status]]
-        for name, value in (*cycle.default_headers, *headers):
-            parts += (name, b": ", value, b"\r\n")
-        if not cycle.keep_alive:
-            parts.append(b"connection: close\r\n")
-        self.transport.write(b"".join((*parts, b"\r\n", body)))
-        cycle.response_started = cycle.response_complete = True
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            self.transport.close()
-        cycle.on_response()
-        return True
-
-    def _count(self, size: int) -> None:
-        self.gathered = 0
-        self.head_bytes += size
-        if self.head_bytes > MOST_HEAD_BYTES:
-            raise HeadTooLarge
-
 
 def _without_upgrade(data: bytes) -> bytes:
     """A head without its offer of HTTP/2 (Java's client makes one): the parser would take what follows for no body."""
@@ -137,16 +184,21 @@ def _without_upgrade(data: bytes) -> bytes:
 
 
 def sweep(now: float) -> None:
-    """Close connections whose request has been arriving for too long; a body's reader gets its own 408 first."""
+    """Close connections on which nothing has come for long, and those whose request has been arriving for too long."""
     for protocol in list(EdgeProtocol.live):
         since = protocol.reading_since
-        if since is None or now - since < EdgeProtocol.read_timeout:
-            continue
-        if protocol.cycle is None or (protocol.cycle.response_complete and not protocol.cycle.more_body):
-            protocol.refuse(408, "request_timeout", "The request took too long to arrive")
-        elif protocol.cycle.response_complete:
-            protocol.transport.close()  # it was answered without its body, and is still sending
-        # else it is being served: the endpoint reads the body, under a timeout of its own
+        if since is not None and now - since >= EdgeProtocol.read_timeout:
+            _too_slow(protocol)
+        elif since is None and protocol.is_idle and now - protocol.idle_since >= protocol.timeout_keep_alive:
+            protocol.transport.close()
+
+
+def _too_slow(protocol: EdgeProtocol) -> None:
+    if protocol.cycle is None or (protocol.cycle.response_complete and not protocol.cycle.more_body):
+        protocol.refuse(408, "request_timeout", "The request took too long to arrive")
+    elif protocol.cycle.response_complete:
+        protocol.transport.close()  # it was answered without its body, and is still sending
+    # else it is being served: the endpoint reads the body, under a timeout of its own
 
 
 async def sweeping() -> None:
@@ -155,9 +207,3 @@ async def sweeping() -> None:
     while True:
         await asyncio.sleep(1.0)
         sweep(loop.time())
-
-
-def connection_of(scope: Any) -> EdgeProtocol | None:
-    """The connection a request came on; None under another server."""
-    found = (scope.get("extensions") or {}).get(EXTENSION)
-    return found if isinstance(found, EdgeProtocol) else None

@@ -11,7 +11,8 @@ from typing import Any
 
 from aigw_contract.errors import BadInput, TooLarge, TooSlow
 from aigw_contract.headers import REQUEST_ID, TRACEPARENT
-from aigw_kit.protocol import EdgeProtocol, connection_of
+from aigw_kit.exchange import Exchange, exchange_of
+from aigw_kit.protocol import EdgeProtocol
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -26,8 +27,10 @@ class Request:
     """`scope`, `receive` and `send` are ASGI's. `fields` are added to the access log line."""
 
     __slots__ = (
+        "_held",
         "_receive",
         "_send",
+        "exchange",
         "fields",
         "headers",
         "id",
@@ -41,8 +44,10 @@ class Request:
 
     def __init__(self, scope: Any, receive: Any, send: Any) -> None:
         self.scope = scope
+        self.exchange: Exchange | None = exchange_of(receive)
         self._receive = receive
         self._send = send
+        self._held: list[bytes] = []
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -57,7 +62,9 @@ class Request:
         timeout = EdgeProtocol.read_timeout if timeout is None else timeout
         if self._declared_length() > most:
             raise TooLarge(f"The request body is larger than {most} bytes")
-        message = await self._next(timeout)
+        if self.exchange is not None and (arrived := self.exchange.take_body()) is not None:
+            return self._bounded(arrived, most)
+        message = await self._in_time(timeout)
         body: bytes = message["body"]
         if not message["more_body"]:
             return self._bounded(body, most)
@@ -66,8 +73,7 @@ class Request:
     async def respond(self, status: int, body: bytes, headers: Headers | None = None) -> None:
         """The whole answer; JSON unless `headers` give another content type."""
         headers = [*(headers or (JSON,)), (b"content-length", b"%d" % len(body)), (REQUEST_ID, self.id.encode())]
-        connection = connection_of(self.scope)
-        if connection is not None and connection.respond(self.scope, status, headers, body):
+        if self.exchange is not None and self.exchange.respond(status, headers, body):
             self.status = status
             self.started = True
             return
@@ -79,6 +85,19 @@ class Request:
         self.started = True
         headers.append((REQUEST_ID, self.id.encode()))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    def write_now(self, chunk: bytes) -> bool:
+        """Write a piece of a begun stream from outside of its task; after a False, await `drained` before more."""
+        if self.exchange is not None and not self._held and self.exchange.write_chunk(chunk):
+            return self.exchange.writable
+        self._held.append(chunk)
+        return False
+
+    async def drained(self) -> None:
+        """Until the client has taken what was written. Does not wait if it keeps up."""
+        if self._held or self.exchange is None or not self.exchange.writable:
+            held, self._held = b"".join(self._held), []
+            await self.write(held)
 
     async def write(self, chunk: bytes) -> None:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -92,22 +111,16 @@ class Request:
         except ValueError:
             raise BadInput("The Content-Length header is not a number") from None
 
-    async def _next(self, timeout: float) -> Any:
-        connection = connection_of(self.scope)
-        if connection is not None and connection.has_body(self.scope):
-            message = await self._receive()  # all is here: no timer needed
-        else:
-            message = await self._in_time(timeout)
+    async def _in_time(self, timeout: float) -> Any:
+        """The next piece of the body. Raises TooSlow, ClientGone."""
+        try:
+            async with asyncio.timeout(timeout):
+                message = await self._receive()
+        except TimeoutError:
+            raise TooSlow("The request body took too long to arrive") from None
         if message["type"] == "http.disconnect":
             raise ClientGone
         return message
-
-    async def _in_time(self, timeout: float) -> Any:
-        try:
-            async with asyncio.timeout(timeout):
-                return await self._receive()
-        except TimeoutError:
-            raise TooSlow("The request body took too long to arrive") from None
 
     async def _rest(self, first: bytes, most: int, timeout: float) -> bytes:
         """`timeout` is for the whole body, so that a slow sender cannot stay by sending a byte now and then."""
@@ -117,7 +130,7 @@ class Request:
         while more:
             if size > most:
                 raise TooLarge(f"The request body is larger than {most} bytes")
-            message = await self._next(max(0.0, deadline - loop.time()))
+            message = await self._in_time(max(0.0, deadline - loop.time()))
             parts.append(message["body"])
             size += len(message["body"])
             more = message["more_body"]

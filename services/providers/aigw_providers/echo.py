@@ -23,6 +23,7 @@ from aigw_contract.calls import Answer, Broken, Call, Delta, EmbedCall, Embeddin
 from aigw_contract.errors import UNREADABLE
 from aigw_contract.failures import Failure
 from aigw_kit.http import ConnectionCut, TimedOut
+from aigw_kit.http.response import Sink
 from aigw_providers.adapter import Adapter, Decoder, Headers, UpstreamRequest, decode_as
 from aigw_providers.relay import Upstream, UpstreamStream
 
@@ -87,8 +88,19 @@ class EchoStream:
         self.headers: Headers = []
         self._chunks = chunks
 
+    complete = False
+
     async def chunk(self) -> bytes:
         return await anext(self._chunks, b"")
+
+    async def pump(self, sink: Sink) -> bool:
+        while chunk := await self.chunk():
+            if not sink(chunk):
+                return False
+        return True
+
+    def take(self) -> bytes:
+        return b""
 
     def allow_silence(self, seconds: float) -> None:
         pass

@@ -3,13 +3,12 @@
 
 from time import time
 
-from prometheus_client import Counter
-
 from aigw_contract.calls import Broken, End, Frame, Usage
 from aigw_contract.failures import CONSEQUENCES, Failure, Kind
+from aigw_kit.tally import Tallies
 
-ATTEMPTS = Counter("aigw_provider_attempts_total", "Calls to the provider by how they ended", ("provider", "outcome"))
-TOKENS = Counter("aigw_provider_tokens_total", "Tokens as the provider counted them", ("provider", "direction"))
+ATTEMPTS = Tallies("aigw_provider_attempts_total", "Calls to the provider by how they ended", ("provider", "outcome"))
+TOKENS = Tallies("aigw_provider_tokens_total", "Tokens as the provider counted them", ("provider", "direction"))
 
 
 class Observed:
@@ -34,7 +33,7 @@ class Observed:
         self._by_kind[failure.kind].inc()
         self.last_error, self.last_error_at = failure.kind, time()
 
-    def ended(self, last: Frame) -> None:
+    def ended(self, last: Frame | None) -> None:
         """A stream ended with this frame."""
         if isinstance(last, End):
             self.answered(last.usage)

@@ -5,7 +5,6 @@ What goes up and comes down is decided by allow-lists: of paths (the adapter's) 
 The caller's own credentials and `X-Gitlab-*` are on neither. A stream that breaks ends in the provider's own error.
 """
 
-from collections.abc import AsyncIterator
 from urllib.parse import unquote
 
 from aigw_contract.errors import NotFound
@@ -72,10 +71,15 @@ class Proxy:
     async def _answer(self, request: Request, stream: UpstreamStream) -> None:
         headers = self._headers_down(stream)
         is_events = any(n == b"content-type" and v.startswith(b"text/event-stream") for n, v in headers)
-        await request.start(stream.status, [*headers, (b"x-accel-buffering", b"no")] if is_events else headers)
+        if is_events:
+            headers.append((b"x-accel-buffering", b"no"))
+        if stream.complete:
+            await request.respond(stream.status, stream.take(), headers)
+            return
+        await request.start(stream.status, headers)
         try:
-            async for chunk in _chunks(stream):
-                await request.write(chunk)
+            while not await stream.pump(request.write_now):
+                await request.drained()
         except HttpError as error:
             failure = classify(error)
             self._observed.failed(failure)
@@ -95,8 +99,3 @@ class Proxy:
         status = CONSEQUENCES[failure.kind].status
         body = self._adapter.proxy_error(status, failure.kind, CONSEQUENCES[failure.kind].detail)
         await request.respond(status, body)
-
-
-async def _chunks(stream: UpstreamStream) -> AsyncIterator[bytes]:
-    while chunk := await stream.chunk():
-        yield chunk

@@ -6,30 +6,41 @@ An `Upstream` is where requests go: over HTTP for real providers (`HttpUpstream`
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from aigw_contract.calls import Answer, Broken, Call, Delta, EmbedCall, Embeddings, End, Frame
+from aigw_contract.calls import Answer, Broken, Call, EmbedCall, Embeddings, Frame
 from aigw_contract.failures import Failure, UpstreamFailed
+from aigw_kit.frames import Chunks, FrameStream
 from aigw_kit.http import ConnectFailed, HttpClient, HttpError, ProtocolViolation, TimedOut
-from aigw_kit.sse import EventTooLarge
-from aigw_providers.adapter import Adapter, Decoder, Headers, UpstreamRequest
+from aigw_providers.adapter import Adapter, Headers, UpstreamRequest
 from aigw_providers.credentials import Credential, CredentialMissing
 
 MOST_ERROR_BYTES = 64 * 1024
 
 
-class UpstreamStream(Protocol):
+class UpstreamStream(Chunks, Protocol):
     """An answer that arrives in chunks. `chunk` gives b"" at the end and raises HttpError; `close` at any time."""
 
     status: int
     headers: Headers
 
-    async def chunk(self) -> bytes: ...
+    @property
+    def complete(self) -> bool:
+        """All of the body has arrived."""
+
+    def take(self) -> bytes:
+        """What has arrived and was not read."""
+
     def allow_silence(self, seconds: float) -> None: ...
-    def close(self) -> None: ...
+
+
+class Begun(NamedTuple):
+    """A stream that has content: its first frames, and the rest as it comes. To be closed in any case."""
+
+    first: list[Frame]
+    rest: FrameStream
 
 
 class Upstream(ABC):
@@ -78,8 +89,8 @@ class Relay:
             raise UpstreamFailed(_with_wait(self._adapter.decode_error(status, body), headers))
         return self._adapter.decode(call, body)
 
-    async def stream(self, call: Call, trace: Headers, timeout: float) -> AsyncGenerator[list[Frame]]:
-        """Lists of frames as they arrive, ending in End or Broken. `timeout` is until the first content.
+    async def stream(self, call: Call, trace: Headers, timeout: float) -> Begun:
+        """Begin a stream. `timeout` is until the first content.
 
         Raises UpstreamFailed as long as no content came, so that another candidate can be tried.
         """
@@ -87,27 +98,26 @@ class Relay:
         try:
             async with asyncio.timeout(timeout):
                 stream = await self._upstream.stream(request, timeout)
-                frames, decoder = await self._first_content(call, stream)
+                begun = await self._first_content(call, stream)
         except TimeoutError:
             raise UpstreamFailed(Failure("timeout", "no content in time")) from None
         except (HttpError, CredentialMissing) as error:
             raise UpstreamFailed(classify(error)) from None
         stream.allow_silence(self._silence)
-        return _rest(frames, stream, decoder)
+        return begun
 
-    async def _first_content(self, call: Call, stream: UpstreamStream) -> tuple[list[Frame], Decoder]:
+    async def _first_content(self, call: Call, stream: UpstreamStream) -> Begun:
         """Read up to the first Delta or End; what comes before (roles, pings) commits nobody to anything."""
         try:
             await self._refuse_error(stream)
-            decoder = self._adapter.decoder(call)
-            while not (frames := await _frames(stream, decoder)):
-                pass
-            if isinstance(frames[0], Broken):
-                raise UpstreamFailed(frames[0].failure)
+            frames = FrameStream(stream, self._adapter.decoder(call), classify)
+            first = await frames.first()
+            if isinstance(first[0], Broken):
+                raise UpstreamFailed(first[0].failure)
         except BaseException:
             stream.close()
             raise
-        return frames, decoder
+        return Begun(first, frames)
 
     async def _refuse_error(self, stream: UpstreamStream) -> None:
         if 200 <= stream.status < 300:
@@ -117,32 +127,6 @@ class Relay:
             body += chunk
         failure = self._adapter.decode_error(stream.status, body)
         raise UpstreamFailed(_with_wait(failure, stream.headers))
-
-
-async def _rest(frames: list[Frame], stream: UpstreamStream, decoder: Decoder) -> AsyncGenerator[list[Frame]]:
-    try:
-        yield frames
-        while not frames or isinstance(frames[-1], Delta):
-            try:
-                frames = await _frames(stream, decoder)
-            except HttpError as error:
-                frames = [Broken(classify(error))]
-            if frames:  # none when only lifecycle events came
-                yield frames
-    finally:
-        stream.close()
-
-
-async def _frames(stream: UpstreamStream, decoder: Decoder) -> list[Frame]:
-    chunk = await stream.chunk()
-    try:
-        frames = decoder.feed(chunk) if chunk else decoder.end()
-    except EventTooLarge:
-        return [Broken(Failure("cut", "an event of the stream is too large"))]
-    for at, frame in enumerate(frames):
-        if isinstance(frame, (End, Broken)):
-            return frames[: at + 1]
-    return frames
 
 
 def classify(error: HttpError | CredentialMissing) -> Failure:

@@ -56,24 +56,20 @@ class ProviderService:
 
     async def _stream(self, request: Request, call: Call) -> None:
         try:
-            frames_as_they_come = await self._relay.stream(call, trace_headers(request), seconds_left(request))
+            begun = await self._relay.stream(call, trace_headers(request), seconds_left(request))
         except UpstreamFailed as failed:
             await self._failed(request, failed.failure)
             return
         try:
-            async for frames in frames_as_they_come:
-                if (
-                    not request.started
-                ):  # not before the loop: a generator that never ran closes nothing when it is closed
-                    await request.start(200, [NDJSON])
-                await request.write(_encode_lines(frames))
-                last = frames[-1]
-            self._observed.ended(last)
-            if isinstance(last, Broken):
-                raise StreamCut
-            await request.finish()
+            await request.start(200, [NDJSON])
+            await request.write(_encode_lines(begun.first))
+            await begun.rest.pump(lambda frames: request.write_now(_encode_lines(frames)), request.drained)
         finally:
-            await frames_as_they_come.aclose()
+            begun.rest.close()
+        self._observed.ended(begun.rest.last)
+        if isinstance(begun.rest.last, Broken):
+            raise StreamCut
+        await request.finish()
 
     async def _failed(self, request: Request, failure: Failure) -> None:
         self._observed.failed(failure)

@@ -7,7 +7,7 @@ to 30 s; after it a single request is let through, and its outcome decides.
 
 from dataclasses import dataclass
 
-from aigw_contract.failures import CONSEQUENCES, Failure
+from aigw_contract.failures import CONSEQUENCES, Failure, Kind
 
 FAILURES_TO_OPEN = 5
 FIRST_PAUSE = 1.0
@@ -23,6 +23,7 @@ class Breaker:
     open_until: float = 0.0
     pause: float = FIRST_PAUSE
     probing: bool = False
+    because: Kind = "overloaded"
 
     def allows(self, now: float) -> bool:
         """May a request go? If it was open, this one is the probe, and no other until its outcome is known."""
@@ -33,9 +34,9 @@ class Breaker:
         self.probing = True
         return True
 
-    def wait(self, now: float) -> float:
-        """Seconds until the next probe."""
-        return max(0.0, self.open_until - now)
+    def refusal(self, now: float) -> Failure:
+        """What a request that may not go is told: that of the provider, and the seconds until the next probe."""
+        return Failure(self.because, "left alone after failures", max(0.0, self.open_until - now))
 
     def succeeded(self) -> None:
         if self.failures or self.open_until:
@@ -47,6 +48,7 @@ class Breaker:
             self.succeeded()
             return
         self.failures += 1
+        self.because = "rate_limited" if failure.kind == "rate_limited" else "overloaded"
         if failure.kind == "rate_limited" and failure.retry_after:
             self.open_until = now + min(failure.retry_after, LONGEST_RETRY_AFTER)
         elif self.failures >= FAILURES_TO_OPEN or self.probing:

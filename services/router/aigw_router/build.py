@@ -4,9 +4,7 @@
 import asyncio
 from importlib.metadata import version
 
-from msgspec import Struct
-
-from aigw_contract.envelope import CodeCompletion, CodeContext, CodeGeneration, EditorContent, Prompt
+from aigw_contract.envelope import CodeRequest
 from aigw_kit.app import Described, Ready, build_app
 from aigw_kit.edge import Edge, Hot
 from aigw_kit.files import watch
@@ -67,38 +65,6 @@ def readiness(auth: AuthClient) -> Ready:
         return known[1]
 
     return ready
-
-
-class PromptComponent(Struct, tag="prompt"):
-    payload: Prompt
-
-
-class EditorContentComponent(Struct, tag="editor_content"):
-    payload: EditorContent
-
-
-class CodeCompletionComponent(Struct, tag="code_editor_completion"):
-    payload: CodeCompletion
-
-
-class CodeGenerationComponent(Struct, tag="code_editor_generation"):
-    payload: CodeGeneration
-
-
-class CodeContextComponent(Struct, tag="code_context"):
-    payload: CodeContext
-
-
-class CodeRequest(Struct):
-    """As documented; what is read is more tolerant (see aigw_contract.envelope)."""
-
-    prompt_components: list[
-        PromptComponent
-        | EditorContentComponent
-        | CodeCompletionComponent
-        | CodeGenerationComponent
-        | CodeContextComponent
-    ]
 
 
 COMMON = {

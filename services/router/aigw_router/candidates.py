@@ -21,6 +21,8 @@ def order(feature: FeatureRoute, chance: float) -> list[str]:
     With weights the first is drawn by them and the rest follow by falling weight; without, the order is as written.
     """
     choices = feature.models
+    if len(choices) == 1:
+        return [choices[0].model]
     if not any(choice.weight for choice in choices):
         return [choice.model for choice in choices]
     first = _draw(choices, chance)

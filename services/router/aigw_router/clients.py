@@ -2,17 +2,17 @@
 """The router's only sockets: to the auth service and to the provider services."""
 
 import ssl
-from collections.abc import AsyncGenerator
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from aigw_contract.calls import Answer, Broken, Call, Delta, EmbedCall, Embeddings, Frame
+from aigw_contract.calls import Answer, Broken, Call, EmbedCall, Embeddings, Frame
 from aigw_contract.decisions import Credentials, Decision
 from aigw_contract.errors import UNREADABLE, Unavailable
 from aigw_contract.failures import Failure, UpstreamFailed
 from aigw_contract.headers import DEADLINE_MS, REQUEST_ID, TRACEPARENT, TRACESTATE
 from aigw_contract.probes import ProviderState
+from aigw_kit.frames import FrameStream
 from aigw_kit.guard import InternalKey
 from aigw_kit.http import ConnectFailed, HttpClient, HttpError, Response, TimedOut
 from aigw_kit.request import Headers, Request
@@ -25,6 +25,7 @@ FAILED = 502
 T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
+_decode_frame = msgspec.json.Decoder(Frame).decode
 
 
 class Passed(NamedTuple):
@@ -89,12 +90,13 @@ class ProviderClient:
     async def embed(self, call: EmbedCall, passed: Passed, timeout: float) -> Embeddings:
         return _decode(self._embeddings, await self._post(b"/embed", call, passed, timeout))
 
-    async def stream(self, call: Call, passed: Passed, timeout: float) -> AsyncGenerator[list[Frame]]:
+    async def stream(self, call: Call, passed: Passed, timeout: float) -> FrameStream:
         """Frames as they arrive, ending in End or Broken; the service answers 200 only once there is content."""
         response = await self._open(b"/generate", passed.within(timeout), _encode(call), timeout + GRACE)
         if response.status != 200:
             raise UpstreamFailed(_failure(response.status, await _read(response)))
-        return _frames(response)
+        response.allow_silence(3600.0)  # the provider service decides how long its upstream may be silent
+        return FrameStream(response, _Lines(), _unreached)
 
     async def probe(self, passed: Passed, timeout: float) -> ProviderState:
         return _decode(self._states, await self._post(b"/probe", None, passed, timeout))
@@ -131,27 +133,18 @@ def _decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
         raise UpstreamFailed(Failure("cut", "the provider service's answer could not be read")) from None
 
 
-async def _frames(response: Response) -> AsyncGenerator[list[Frame]]:
+class _Lines:
     """One frame a line; a stream without a last frame was cut."""
-    decode = msgspec.json.Decoder(Frame).decode
-    response.allow_silence(3600.0)  # the provider service decides how long its upstream may be silent
-    rest = b""
-    frames: list[Frame] = []
-    try:
-        while not frames or isinstance(frames[-1], Delta):
-            try:
-                chunk = await response.chunk()
-            except HttpError as error:
-                yield [Broken(_unreached(error))]
-                return
-            if not chunk:
-                yield [Broken(Failure("cut", "the provider service's stream ended early"))]
-                return
-            *lines, rest = (rest + chunk).split(b"\n")
-            if frames := [decode(line) for line in lines]:
-                yield frames
-    finally:
-        response.close()
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> list[Frame]:
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        return [_decode_frame(line) for line in lines]
+
+    def end(self) -> list[Frame]:
+        return [Broken(Failure("cut", "the provider service's stream ended early"))]
 
 
 async def _read(response: Response) -> bytes:

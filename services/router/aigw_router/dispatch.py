@@ -5,14 +5,15 @@ A candidate that fails in a way another may not share (see the table of failures
 there is a next one, an attempt gets two thirds of the time that is left: a silent provider cannot use it all up.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
-from aigw_contract.calls import Answer, Frame
+from aigw_contract.calls import Answer
 from aigw_contract.errors import ProviderRefusal
 from aigw_contract.failures import CONSEQUENCES, Failure, UpstreamFailed
 from aigw_contract.table import RoutingTable
+from aigw_kit.frames import FrameStream
 from aigw_kit.request import Request
 from aigw_router.breaker import Breaker
 from aigw_router.candidates import Attempt
@@ -34,7 +35,7 @@ class Done(NamedTuple):
 
 class Begun(NamedTuple):
     attempt: Attempt
-    frames: AsyncGenerator[list[Frame]]
+    frames: FrameStream
 
 
 class Dispatch:
@@ -59,7 +60,7 @@ class Dispatch:
     ) -> Begun:
         """The first stream that has content. `timeout` is until then. Raises ProviderRefusal."""
 
-        async def ask(client: ProviderClient, attempt: Attempt, left: float) -> AsyncGenerator[list[Frame]]:
+        async def ask(client: ProviderClient, attempt: Attempt, left: float) -> FrameStream:
             return await client.stream(attempt.call, passed, left)
 
         return Begun(*await self._first(request, table, attempts, timeout, ask))
@@ -93,7 +94,7 @@ class Dispatch:
         breaker = self._breakers.setdefault((route.provider, route.id), Breaker())
         if not breaker.allows(monotonic()):
             attempts_total(attempt.model, "breaker_open").inc()
-            raise UpstreamFailed(Failure("overloaded", "left alone after failures", breaker.wait(monotonic())))
+            raise UpstreamFailed(breaker.refusal(monotonic()))
         try:
             result = await ask(self._tables.client(table, route.provider), attempt, seconds)
         except UpstreamFailed as failed:

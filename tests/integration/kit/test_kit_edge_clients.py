@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from aigw_kit.protocol import MOST_HEAD_BYTES, MOST_HEADERS, EdgeProtocol, sweep
+from aigw_kit.serve import KEEP_ALIVE_SECONDS
 from integration.kit.edging import MOST, Client, RunningEdge, request
 
 pytestmark = pytest.mark.integration
@@ -242,8 +243,8 @@ class TestSweeping:
 
     LATER = 3600.0
 
-    def sweep(self) -> None:
-        sweep(asyncio.get_running_loop().time() + self.LATER)
+    def sweep(self, later: float = LATER) -> None:
+        sweep(asyncio.get_running_loop().time() + later)
 
     @pytest.mark.parametrize("sent", [b"", b"POST /echo HTTP/1.1\r\nhost: a\r\n", b"\r\n"])
     async def test_a_head_that_does_not_come(self, edge: RunningEdge, sent: bytes) -> None:
@@ -286,7 +287,7 @@ class TestSweeping:
         if state != "idle":
             await client.send(more)
         await asyncio.sleep(0.02)
-        self.sweep()
+        self.sweep(KEEP_ALIVE_SECONDS - 1 if state == "idle" else self.LATER)
         await asyncio.sleep(0.02)
         edge.endpoints.go_on.set()
         if state == "streaming":
@@ -296,6 +297,12 @@ class TestSweeping:
         if more in (b"", b"\r\n"):
             await client.post(b"/echo", b"abc")
             assert await client.json() == (200, {"bytes": 3})
+
+    async def test_a_connection_that_is_not_used_any_more_is_closed(self, edge: RunningEdge) -> None:
+        client = await edge.connect()
+        await self.idle(client, edge)
+        self.sweep(KEEP_ALIVE_SECONDS + 1)
+        assert await client.rest() == b""
 
     async def test_a_sender_whose_answer_is_long_gone(self, edge: RunningEdge) -> None:
         client = await edge.connect()

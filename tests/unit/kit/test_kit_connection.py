@@ -22,12 +22,13 @@ class TestWhole:
         assert exchange.done
         assert exchange.outcome() == (200, HEADERS, b"hello")
         assert exchange.freed == [True]
-        assert loop.running_timers == 0
         exchange.send()
         exchange.receive(OK + b"content-length: 0\r\n\r\n")
         assert exchange.outcome() == (200, [(b"content-length", b"0")], b"")
         assert exchange.freed == [True, True]
         assert exchange.connection.exchanges == 2
+        exchange.lose()
+        assert loop.running_timers == 0
 
     def test_it_is_not_done_with_the_head(self, exchange: Exchange) -> None:
         exchange.send()

@@ -113,13 +113,22 @@ class TestAccessLog:
         assert all(isinstance(line["time"], float) for line in lines)
 
     async def test_many_lines_do_not_wait(self, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(logs, "FLUSH_BYTES", 1000)
+        monkeypatch.setattr(logs, "FLUSH_LINES", 2)
         log = AccessLog("router", pipe[1])
-        log.write({"path": "x" * 900})
+        log.write({"path": "x"})
         with pytest.raises(BlockingIOError):
             os.read(pipe[0], 1)
-        log.write({"path": "y" * 900})
+        log.write({"path": "y"})
         assert len(os.read(pipe[0], 65536).splitlines()) == 2
         log.flush()  # nothing is left: writes nothing
         with pytest.raises(BlockingIOError):
             os.read(pipe[0], 1)
+
+    async def test_a_line_that_cannot_be_written_takes_no_other_with_it(self, pipe: tuple[int, int]) -> None:
+        log = AccessLog("router", pipe[1])
+        for path in ("/a", object(), "/b"):
+            log.write({"path": path})
+        log.flush()
+        lines = [json.loads(line) for line in os.read(pipe[0], 65536).splitlines()]
+        assert [line.get("path") for line in lines] == ["/a", None, "/b"]
+        assert lines[1]["message"] == "a line could not be written: TypeError"

@@ -26,8 +26,10 @@ def call(model: str = "echo", *, stream: bool = False) -> Call:
 
 
 async def frames(relay: Relay, model: str, timeout: float = TIMEOUT) -> list[Frame]:
-    stream = await relay.stream(call(model, stream=True), [], timeout)
-    return [frame async for some in stream for frame in some]
+    begun = await relay.stream(call(model, stream=True), [], timeout)
+    found = list(begun.first)
+    await begun.rest.pump(lambda some: not found.extend(some), lambda: asyncio.sleep(0))
+    return found
 
 
 @pytest.mark.parametrize(

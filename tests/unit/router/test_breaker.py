@@ -44,7 +44,7 @@ def test_a_failed_probe_doubles_the_pause_up_to_a_bound() -> None:
         now = breaker.open_until
         assert breaker.allows(now)
         breaker.failed(OVERLOADED, now)
-        pauses.append(breaker.wait(now))
+        pauses.append(breaker.refusal(now).retry_after or 0.0)
     assert pauses == [2, 4, 8, 16, 30, 30, 30, 30]
     assert max(pauses) == LONGEST_PAUSE
 
@@ -62,7 +62,7 @@ def test_one_rate_limit_that_says_how_long_is_believed_within_bounds() -> None:
     assert not breaker.allows(106.9)
     assert breaker.allows(107)
     breaker.failed(Failure("rate_limited", retry_after=86400), 200)
-    assert breaker.wait(200) == LONGEST_RETRY_AFTER
+    assert breaker.refusal(200) == Failure("rate_limited", "left alone after failures", LONGEST_RETRY_AFTER)
 
 
 @pytest.mark.parametrize("kind", [kind for kind, row in CONSEQUENCES.items() if not row.counts_against])
@@ -71,3 +71,12 @@ def test_what_is_not_the_providers_fault_does_not_count(kind: str) -> None:
     for _ in range(20):
         breaker.failed(Failure(kind), 0)  # type: ignore[arg-type]
     assert breaker.allows(0)
+
+
+def test_who_is_refused_is_told_what_the_provider_told_last() -> None:
+    breaker = Breaker()
+    for _ in range(FAILURES_TO_OPEN):
+        breaker.failed(OVERLOADED, 0)
+    assert breaker.refusal(0).kind == "overloaded"
+    breaker.failed(Failure("rate_limited", retry_after=7), 0)
+    assert (breaker.refusal(3).kind, breaker.refusal(3).retry_after) == ("rate_limited", 4)

@@ -20,6 +20,8 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_active_at",
         "_begun",
+        "_deadline",
+        "_due",
         "_framed",
         "_gathered",
         "_header_bytes",
@@ -43,6 +45,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, None)
         self._response: Response | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0  # when the timer fires
+        self._deadline = 0.0  # of the head, or of everything
         self._idle_timeout = 0.0
         self._active_at = 0.0
         self._headers: Headers = []
@@ -67,15 +71,15 @@ class Connection(asyncio.Protocol):
         self.exchanges += 1
         self._idle_timeout = timeout
         self._active_at = monotonic()
-        self._timer = self._loop.call_later(timeout, self._check_silence)
+        self._deadline = self._active_at + timeout
+        self._look_again(timeout)
         self._transport.write(data)
         return response, arrived
 
     def allow_silence(self, seconds: float) -> None:
         self._idle_timeout = seconds
-        if self._timer is not None:  # it runs for what was allowed before, which may be far longer
-            self._timer.cancel()
-            self._timer = self._loop.call_later(seconds, self._check_silence)
+        if self._response is not None:
+            self._look_again(seconds)
 
     def pause(self) -> None:
         if not self._transport.is_closing():
@@ -88,6 +92,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once; whatever the exchange was, it is over."""
+        self._close_timer()
         self.closed = True
         if self._transport is not None:
             self._transport.abort()
@@ -99,7 +104,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._response is None:
+        response = self._response
+        if response is None:
             self.abort()  # bytes that nobody asked for: never reuse such a connection
             return
         self._gathered += len(data)
@@ -110,10 +116,13 @@ class Connection(asyncio.Protocol):
             self._fail(cause if isinstance(cause, HttpError) else ProtocolViolation("the response could not be read"))
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail(ProtocolViolation("the server's answer is not HTTP/1.1"))
+        if response.sink is not None:
+            response.push()
         if self._gathered > MOST_HEADER_BYTES and self._response is not None:
             self._fail(ProtocolViolation(f"a line of the response head is larger than {MOST_HEADER_BYTES} bytes"))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._close_timer()
         self.closed = True
         response = self._response
         if response is None:
@@ -168,17 +177,38 @@ class Connection(asyncio.Protocol):
 
     # Endings
 
-    def _check_silence(self) -> None:
+    def _look_again(self, seconds: float) -> None:
+        """See to it that `_check` runs by then.
+
+        A timer that fires sooner is left as it is, also from one exchange to the next: to make and to cancel one for
+        each would cost more than a look too early now and then.
+        """
+        due = monotonic() + seconds
+        if self._timer is not None:
+            if self._due <= due:
+                return
+            self._timer.cancel()
+        self._due = due
+        self._timer = self._loop.call_later(seconds, self._check)
+
+    def _check(self) -> None:
+        self._timer = None
         response = self._response
         if response is None:
             return
-        silent_until = self._active_at + self._idle_timeout
-        paused = response.buffered > 0 and not response.whole  # it is the reader who is slow, not the server
-        if response.whole or not response.status or (monotonic() >= silent_until and not paused):
+        waiting = response.whole or not response.status
+        left = (self._deadline if waiting else self._active_at + self._idle_timeout) - monotonic()
+        if left > 0:
+            self._look_again(left)
+        elif response.buffered > 0 and not waiting:  # it is the reader who is slow, not the server
+            self._look_again(self._idle_timeout)
+        else:
             self._fail(TimedOut("the server sent nothing in time"))
-            return
-        after = self._idle_timeout if paused else silent_until - monotonic()
-        self._timer = self._loop.call_later(after, self._check_silence)
+
+    def _close_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _complete(self, *, reusable: bool) -> None:
         response = self._response
@@ -193,9 +223,6 @@ class Connection(asyncio.Protocol):
         self.abort()
 
     def _end_exchange(self, *, reusable: bool) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._response is None:
             return
         self._response = None

@@ -2,12 +2,16 @@
 """One response as it arrives: head first, then the body whole or in chunks."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from aigw_kit.http.errors import ConnectionCut, HttpError, ProtocolViolation
 
 Headers = list[tuple[bytes, bytes]]
 """Names lower-case."""
+
+Sink = Callable[[bytes], bool]
+"""Takes a piece of a body; False when it wants no more for now. The piece is taken all the same."""
 
 HIGH_WATER = 256 * 1024
 """Bytes that may wait unread before the socket is paused."""
@@ -25,10 +29,27 @@ class Wire(Protocol):
 class Response:
     """Filled by a `Connection`, read by one task."""
 
-    __slots__ = ("_arrived", "_chunks", "_wire", "buffered", "complete", "error", "headers", "most", "status", "whole")
+    __slots__ = (
+        "_arrived",
+        "_chunks",
+        "_loop",
+        "_refused",
+        "_wire",
+        "buffered",
+        "complete",
+        "error",
+        "headers",
+        "most",
+        "sink",
+        "status",
+        "whole",
+    )
 
     def __init__(self, wire: Wire, arrived: "asyncio.Future[None]", *, whole: bool, most: int) -> None:
         self._wire = wire
+        self._loop = arrived.get_loop()
+        self._refused: BaseException | bool = False  # the sink wants no more, or failed
+        self.sink: Sink | None = None
         self._arrived: asyncio.Future[None] | None = arrived
         self._chunks: list[bytes] = []
         self.whole = whole  # the caller wants the complete body, not chunks
@@ -55,9 +76,33 @@ class Response:
                 raise self.error
             if self.complete:
                 return b""
-            self._arrived = asyncio.get_running_loop().create_future()
+            self._arrived = self._loop.create_future()
             await self._arrived
         return self.take()
+
+    async def pump(self, sink: Sink) -> bool:
+        """Hand each piece to `sink` in the callback in which it arrives, without waking a task for it.
+
+        True at the end of the body, False when `sink` wants no more for now. Raises as `chunk` does, and what `sink`
+        raised.
+        """
+        while True:
+            if self._chunks and not sink(self.take()):
+                return False
+            if self.error is not None:
+                raise self.error
+            if self.complete:
+                return True
+            self.sink, self._refused = sink, False
+            self._arrived = self._loop.create_future()
+            try:
+                await self._arrived
+            finally:
+                self.sink = None
+            if isinstance(self._refused, BaseException):
+                raise self._refused
+            if self._refused:
+                return False
 
     async def read(self) -> bytes:
         """The rest of the body. Raises ProtocolViolation when it is larger than `most` bytes."""
@@ -97,12 +142,25 @@ class Response:
         self._chunks.append(data)
         self.buffered += len(data)
         if not self.whole:
-            self.wake()
+            if self.sink is None:
+                self.wake()
             if self.buffered > HIGH_WATER:
                 self._wire.pause()
         elif self.buffered > self.most:
             self.fail(ProtocolViolation(f"the response body is larger than {self.most} bytes"))
             self._wire.abort()
+
+    def push(self) -> None:
+        """Give what is here to the sink. Its errors belong to the task that pumps, not to the connection."""
+        if self.sink is None or not self._chunks:
+            return
+        try:
+            self._refused = not self.sink(self.take())
+        except Exception as error:  # noqa: BLE001 - it is raised again, where it belongs
+            self._refused = error
+        if self._refused:
+            self.sink = None
+            self.wake()
 
     def finish(self) -> None:
         self.complete = True

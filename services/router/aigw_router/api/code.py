@@ -4,12 +4,13 @@
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 
-from aigw_contract.calls import Broken, Delta, Frame
+from aigw_contract.calls import Broken, Delta, End, Frame
 from aigw_contract.envelope import read_components
 from aigw_contract.table import RoutingTable
 from aigw_kit.edge import StreamCut
+from aigw_kit.frames import FrameStream
 from aigw_kit.request import Headers, Request
 from aigw_router.api.parts import Parts
 from aigw_router.callers import require_scope
@@ -66,24 +67,27 @@ class CodeApi:
         try:
             await _forward(request, begun.frames)
         finally:
-            await begun.frames.aclose()
+            begun.frames.close()
         await request.finish()
 
 
-async def _forward(request: Request, stream: AsyncGenerator[list[Frame]]) -> None:
+async def _forward(request: Request, frames: FrameStream) -> None:
     """Text as it arrives. Raises StreamCut when the stream breaks: raw text has no error event, so its end is cut."""
-    async for frames in stream:
-        if not request.started:  # not before the loop: a generator that never ran closes nothing when it is closed
-            await request.start(200, RAW_TEXT_STREAM.copy())
-        text = "".join(frame.text for frame in frames if isinstance(frame, Delta))
-        if text:
-            await request.write(text.encode())
-        last = frames[-1]
-        if isinstance(last, Broken):
-            request.fields["failures"] = [f"{last.failure.kind}: {last.failure.detail}"]
-            raise StreamCut
-        if not isinstance(last, Delta):
-            _account(request, last.usage.input_tokens, last.usage.output_tokens)
+
+    def forward(some: list[Frame]) -> bool:
+        text = "".join(frame.text for frame in some if isinstance(frame, Delta))
+        return not text or request.write_now(text.encode())
+
+    first = await frames.first()
+    await request.start(200, RAW_TEXT_STREAM.copy())
+    forward(first)
+    await frames.pump(forward, request.drained)
+    last = frames.last
+    if isinstance(last, Broken):
+        request.fields["failures"] = [f"{last.failure.kind}: {last.failure.detail}"]
+        raise StreamCut
+    if isinstance(last, End):
+        _account(request, last.usage.input_tokens, last.usage.output_tokens)
 
 
 def _timeout(table: RoutingTable, asked: code.Asked) -> float:

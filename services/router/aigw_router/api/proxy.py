@@ -25,7 +25,9 @@ STAYS_UP = frozenset((
     b"content-length", b"accept-encoding", b"x-request-id", b"traceparent", b"tracestate",
 ))  # fmt: skip
 STAYS_UP_PREFIXES = (b"x-gitlab-", b"x-aigw-", b"x-forwarded-", b"cf-")
-STAYS_DOWN = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"date", b"x-request-id"))
+STAYS_DOWN = frozenset((
+    b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"date", b"x-request-id",
+))  # fmt: skip
 
 
 class ProxyApi:
@@ -73,10 +75,14 @@ def _headers_up(request: Request) -> Headers:
 
 async def _answer(request: Request, response: Response) -> None:
     """Bytes through. A body that breaks off is cut here too, so that the caller does not take it for whole."""
-    await request.start(response.status, [h for h in response.headers if h[0] not in STAYS_DOWN])
+    headers = [h for h in response.headers if h[0] not in STAYS_DOWN]
+    if response.complete:
+        await request.respond(response.status, response.take(), headers)
+        return
+    await request.start(response.status, headers)
     try:
-        while chunk := await response.chunk():
-            await request.write(chunk)
+        while not await response.pump(request.write_now):
+            await request.drained()
     except HttpError:
         raise StreamCut from None
     await request.finish()

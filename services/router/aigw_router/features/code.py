@@ -42,9 +42,13 @@ class Asked(NamedTuple):
 
 def read(components: list[Component]) -> Asked:
     """What the components ask for. Raises NothingUsable (422)."""
-    editor = next((c for c in components if isinstance(c, CodeEditor)), None)
-    if editor is not None:
-        return _gitlab(editor, [c for c in components if isinstance(c, CodeContext)])
+    for component in components:
+        if isinstance(component, CodeEditor):
+            return _gitlab(component, components)
+    return _blueprint(components)
+
+
+def _blueprint(components: list[Component]) -> Asked:
     prompts = [c for c in components if isinstance(c, Prompt) and c.content]
     content = next((c for c in components if isinstance(c, EditorContent)), None)
     around = _around(content) if content is not None else None
@@ -56,8 +60,12 @@ def read(components: list[Component]) -> Asked:
 
 def plan(asked: Asked, table: RoutingTable, chance: float) -> list[Attempt]:
     """Candidates in order. Raises NothingUsable (422) if this gateway has no model for the request."""
-    attempts = [attempt for prompt in asked.prompts for attempt in _written(asked, prompt, table)]
-    if not attempts or asked.dialect == "gitlab":
+    attempts = []
+    for prompt in asked.prompts:
+        attempts += _written(asked, prompt, table)
+    if not attempts:
+        attempts = _by_feature(asked, table, chance)
+    elif asked.dialect == "gitlab":
         tried = {attempt.model for attempt in attempts}
         attempts += [a for a in _by_feature(asked, table, chance) if a.model not in tried]
     if not attempts:
@@ -66,14 +74,14 @@ def plan(asked: Asked, table: RoutingTable, chance: float) -> list[Attempt]:
     return attempts
 
 
-def _gitlab(editor: CodeEditor, contexts: list[CodeContext]) -> Asked:
+def _gitlab(editor: CodeEditor, components: list[Component]) -> Asked:
     operation: Operation = "code_generations" if isinstance(editor, CodeGeneration) else "code_completions"
     around = Around(
         editor.file_name,
         editor.language_identifier,
         editor.content_above_cursor,
         editor.content_below_cursor,
-        [(context.name, context.content) for context in contexts],
+        [(c.name, c.content) for c in components if isinstance(c, CodeContext)] if len(components) > 1 else [],
     )
     empty = not (around.before.strip() or around.after.strip())
     written = Prompt(editor.prompt or "", editor.model_name, editor.model_provider)
@@ -100,10 +108,17 @@ def _written(asked: Asked, prompt: Prompt, table: RoutingTable) -> list[Attempt]
 def _by_feature(asked: Asked, table: RoutingTable, chance: float) -> list[Attempt]:
     """The feature's own models: with the words of a prompt that names no model, else with a prompt made here."""
     feature = table.features.get(asked.operation)
-    free = next((p for p in asked.prompts if p.content and (asked.dialect == "gitlab" or not p.model)), None)
+    free = _without_model(asked)
     if feature is None or (asked.around is None and free is None):
         return []
     return [_attempt(asked, name, table, free) for name in order(feature, chance)]
+
+
+def _without_model(asked: Asked) -> Prompt | None:
+    for prompt in asked.prompts:
+        if prompt.content and (asked.dialect == "gitlab" or not prompt.model):
+            return prompt
+    return None
 
 
 def _attempt(asked: Asked, name: str, table: RoutingTable, prompt: Prompt | None) -> Attempt:

@@ -33,13 +33,15 @@ class Around(NamedTuple):
 
     def near(self) -> "Around":
         """The part that is near enough to matter."""
-        return self._replace(before=self.before[-NEAR_BEFORE:], after=self.after[:NEAR_AFTER])
+        return Around(
+            self.file_name, self.language, self.before[-NEAR_BEFORE:], self.after[:NEAR_AFTER], self.files[:MOST_FILES]
+        )
 
 
 def messages(around: Around, operation: str) -> list[Message]:
     """A system message that says what to do, and the code."""
     near = around.near()
-    files = "".join(f"<file name={name!r}>\n{text[:NEAR_FILE]}\n</file>\n" for name, text in near.files[:MOST_FILES])
+    files = "".join([f"<file name={name!r}>\n{text[:NEAR_FILE]}\n</file>\n" for name, text in near.files])
     what = f"{near.file_name or 'a file'}{f' ({near.language})' if near.language else ''}"
     code = f"{files}<before>\n{near.before}</before>\n<after>\n{near.after}</after>\nComplete {what} at the cursor."
     return [Message("system", COMPLETE if operation == "code_completions" else GENERATE), Message("user", code)]
