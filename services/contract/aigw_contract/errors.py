@@ -39,6 +39,10 @@ class Refusal(Exception):
         if reason is not None:
             self.reason = reason
 
+    def headers(self) -> dict[str, str]:
+        """What goes along with the body."""
+        return {} if self.retry_after is None else {"retry-after": str(max(1, round(self.retry_after)))}
+
     def body(self, request_id: str) -> bytes:
         """The JSON body: `{"detail" | "error", "reason", "request_id"}`."""
         return json.encode({self.key: self.detail, "reason": self.reason, "request_id": request_id})
@@ -61,8 +65,17 @@ class NotFound(Refusal):
 
 
 class MethodNotAllowed(Refusal):
+    """`allow` is what the path takes, for the header of that name."""
+
     status = 405
     reason = "method_not_allowed"
+
+    def __init__(self, detail: str, allow: str) -> None:
+        super().__init__(detail)
+        self.allow = allow
+
+    def headers(self) -> dict[str, str]:
+        return {"allow": self.allow}
 
 
 class BadInput(Refusal):

@@ -57,15 +57,16 @@ def build_app(
 async def _refused(request: StarletteRequest, error: Exception) -> Response:
     if not isinstance(error, Refusal):
         raise error
-    headers = {"retry-after": str(max(1, round(error.retry_after)))} if error.retry_after is not None else None
     body = error.body(request.state.request.id)
-    return Response(body, error.status, headers, "application/json")
+    return Response(body, error.status, error.headers(), "application/json")
 
 
 async def _no_route(request: StarletteRequest, error: Exception) -> Response:
     """What Starlette says of a path or method that it does not know, in the shape of all refusals."""
-    known_path = isinstance(error, HTTPException) and error.status_code == 405
-    return await _refused(request, MethodNotAllowed("Method not allowed") if known_path else NotFound("Not found"))
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        allow = (error.headers or {}).get("Allow", "")
+        return await _refused(request, MethodNotAllowed("Method not allowed", allow))
+    return await _refused(request, NotFound("Not found"))
 
 
 def _add_probes(app: FastAPI, ready: Ready, revision: Revision) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from aigw_contract.errors import MethodNotAllowed, Refusal
 from aigw_kit import metrics
 from aigw_kit.logs import AccessLog, request_ids
-from aigw_kit.request import JSON, ClientGone, Request
+from aigw_kit.request import JSON, ClientGone, Request, new_request_id
 
 Endpoint = Callable[[Request], Awaitable[None]]
 Guard = Callable[[Request], None]
@@ -67,7 +67,7 @@ class Edge:
                 await self._serve_cold(request)
             else:
                 if request.method != route.method:
-                    raise MethodNotAllowed(f"{route.path} takes {route.method}")
+                    raise MethodNotAllowed(f"{route.path} takes {route.method}", route.method)
                 if self._guard is not None:
                     self._guard(request)
                 await route.endpoint(request)
@@ -124,6 +124,15 @@ class Edge:
         }
         self._access_log.write(line | request.fields)
 
+    def refused_early(self, status: int, reason: str) -> str:
+        """Account for a request that did not get this far, as it was no HTTP or took too long; its id."""
+        identifier = new_request_id()
+        metrics.REFUSALS.labels(reason).inc()
+        metrics.request_duration("other", "any", status).observe(0.0)
+        line = {"level": "INFO", "logger": "access", "request_id": identifier, "status": status, "reason": reason}
+        self._access_log.write(line)
+        return identifier
+
 
 class InternalError(Refusal):
     status = 500
@@ -151,9 +160,7 @@ async def refuse(request: Request, refusal: Refusal) -> None:
     request.fields["reason"] = refusal.reason
     if request.started:
         return
-    headers = [JSON]
-    if refusal.retry_after is not None:
-        headers.append((b"retry-after", b"%d" % max(1, round(refusal.retry_after))))
+    headers = [JSON, *((name.encode(), value.encode()) for name, value in refusal.headers().items())]
     await request.respond(refusal.status, refusal.body(request.id), headers)
 
 

@@ -31,6 +31,7 @@ class Exchange(RequestResponseCycle):
     response_complete = False
     chunked_encoding: bool | None = None
     expected_content_length = 0
+    unframed = False
 
     def __init__(self, protocol: "EdgeProtocol", scope: Any, *, keep_alive: bool, expect_continue: bool) -> None:
         # Not super().__init__: what is the same for all requests stands above.
@@ -83,15 +84,27 @@ class Exchange(RequestResponseCycle):
         self.on_response()
         return True
 
-    def write_chunk(self, chunk: bytes) -> bool:
-        """Write a piece of a begun stream now; False when it has to go through ASGI.
+    async def send(self, message: Any) -> None:
+        """To HTTP/1.0, which has no chunks, what has no length is sent as it is and ended by closing."""
+        if self.scope["http_version"] == "1.0":
+            self._frame_by_close(message)
+        await super().send(message)
 
-        The piece may be more than a slow client takes: see `writable`.
-        """
-        if not self.chunked_encoding or self.disconnected or self.flow.write_paused:
-            return False
+    def _frame_by_close(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            has_length = any(name.lower() == b"content-length" for name, _ in message["headers"])
+            self.unframed = not has_length
+            self.chunked_encoding = None if has_length else False
+        elif self.unframed:
+            self.expected_content_length = len(message["body"])
+
+    def write_chunk(self, chunk: bytes) -> bool | None:
+        """Write a piece of a begun stream now: whether the client keeps up, or None when it has to go through ASGI."""
+        flow = self.flow
+        if not self.chunked_encoding or self.disconnected or flow.write_paused:
+            return None
         self.transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-        return True
+        return not flow.write_paused
 
     @property
     def writable(self) -> bool:

@@ -52,7 +52,7 @@ class FrameStream:
 
         def take(chunk: bytes) -> bool:
             frames = self._decode(chunk)
-            return not frames or (sink(frames) and not self.ended)
+            return not frames or (sink(frames) and type(frames[-1]) is Delta)
 
         while not self.ended:
             try:
@@ -64,7 +64,7 @@ class FrameStream:
 
     @property
     def ended(self) -> bool:
-        return self.last is not None and not isinstance(self.last, Delta)
+        return self.last is not None and type(self.last) is not Delta
 
     def close(self) -> None:
         self._chunks.close()
@@ -79,6 +79,6 @@ class FrameStream:
         """Nothing follows the last frame."""
         for at, frame in enumerate(frames):
             self.last = frame
-            if not isinstance(frame, Delta):
+            if type(frame) is not Delta:
                 return frames[: at + 1]
         return frames

@@ -11,11 +11,14 @@ from typing import Any, ClassVar
 from urllib.parse import unquote
 
 import httptools
+from msgspec import json
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from aigw_kit.exchange import Exchange
 
+WRITE_TIMEOUT = 60.0
+"""Seconds for which a client may leave what it was sent untaken, before its answer is given up."""
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 32 * 1024
 UPGRADE = re.compile(rb"\r\nupgrade:[^\r\n]*h2c[^\r\n]*", re.IGNORECASE)
@@ -42,6 +45,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self.gathered = 0  # bytes since the parser last handed over a head or a piece of a body
         self.reading_since: float | None = self.loop.time()
         self.idle_since = self.reading_since
+        self.stuck_since: float | None = None  # the client takes no more of its answer
         self.live.add(self)
 
     @property
@@ -160,6 +164,14 @@ class EdgeProtocol(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
 
+    def pause_writing(self) -> None:
+        self.stuck_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self.stuck_since = None
+        super().resume_writing()
+
     def send_400_response(self, msg: str) -> None:
         if self.head_bytes > MOST_HEAD_BYTES or len(self.headers or ()) >= MOST_HEADERS:
             self.refuse(431, "headers_too_large", "The request's headers are too large")
@@ -170,11 +182,13 @@ class EdgeProtocol(HttpToolsProtocol):
         """Answer without the application, and close; an answer that has begun is cut, and nothing written into it."""
         if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
             self.transport.close()
-        body = b'{"detail":"%s","reason":"%s","request_id":""}' % (detail.encode(), reason.encode())
+        if self.transport.is_closing():
+            return
+        identifier = self.app.refused_early(status, reason)
+        body = json.encode({"detail": detail, "reason": reason, "request_id": identifier})
         head = b"HTTP/1.1 %d \r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-        if not self.transport.is_closing():
-            self.transport.write(head % (status, len(body)) + body)
-            self.transport.close()
+        self.transport.write(head % (status, len(body)) + body)
+        self.transport.close()
 
 
 def _without_upgrade(data: bytes) -> bytes:
@@ -184,8 +198,11 @@ def _without_upgrade(data: bytes) -> bytes:
 
 
 def sweep(now: float) -> None:
-    """Close connections on which nothing has come for long, and those whose request has been arriving for too long."""
+    """Close connections on which nothing has come for long, whose request is too slow, whose answer nobody takes."""
     for protocol in list(EdgeProtocol.live):
+        if protocol.stuck_since is not None and now - protocol.stuck_since >= WRITE_TIMEOUT:
+            protocol.transport.abort()
+            continue
         since = protocol.reading_since
         if since is not None and now - since >= EdgeProtocol.read_timeout:
             _too_slow(protocol)

@@ -88,8 +88,10 @@ class Request:
 
     def write_now(self, chunk: bytes) -> bool:
         """Write a piece of a begun stream from outside of its task; after a False, await `drained` before more."""
-        if self.exchange is not None and not self._held and self.exchange.write_chunk(chunk):
-            return self.exchange.writable
+        if self.exchange is not None and not self._held:
+            taken = self.exchange.write_chunk(chunk)
+            if taken is not None:
+                return taken
         self._held.append(chunk)
         return False
 
@@ -148,4 +150,8 @@ def _request_id(given: bytes | None) -> str:
         text = given.decode("latin-1")
         if text.isascii() and text.isprintable():
             return text
+    return new_request_id()
+
+
+def new_request_id() -> str:
     return f"{random.getrandbits(128):032x}"

@@ -16,6 +16,9 @@ from aigw_providers.adapter import Headers
 AsHeaders = Callable[[str], Headers]
 
 
+STATE_TIMEOUT = 1.0  # seconds
+
+
 class CredentialMissing(Exception):
     """There is none, or it is empty. The message names no secret and no path."""
 
@@ -24,13 +27,13 @@ class Credential(ABC):
     since = 0.0  # Unix seconds
 
     @abstractmethod
-    async def headers(self) -> Headers:
-        """What authenticates a request. Raises CredentialMissing."""
+    async def headers(self, timeout: float) -> Headers:
+        """What authenticates a request, within so many seconds. Raises CredentialMissing."""
 
     async def state(self) -> tuple[CredentialState, float]:
         """Whether there is one, and since when (Unix seconds, 0 if nobody knows)."""
         try:
-            return ("present" if await self.headers() else "not_needed"), self.since
+            return ("present" if await self.headers(STATE_TIMEOUT) else "not_needed"), self.since
         except CredentialMissing:
             return "missing", 0.0
 
@@ -45,7 +48,7 @@ class NoCredential(Credential):
     def __init__(self, *, needed: bool) -> None:
         self._needed = needed
 
-    async def headers(self) -> Headers:
+    async def headers(self, timeout: float) -> Headers:
         if self._needed:
             raise CredentialMissing("no credential is configured for this provider")
         return []
@@ -58,7 +61,7 @@ class FileCredential(Credential):
         self._as_headers = as_headers
         self.file: Watched[Headers] = Watched(path, self._load, default=[])
 
-    async def headers(self) -> Headers:
+    async def headers(self, timeout: float) -> Headers:
         if not self.file.value:
             raise CredentialMissing("the credential of this provider is missing or empty")
         return self.file.value

@@ -45,9 +45,9 @@ class GoogleCredential(Credential):
         self._not_before = 0.0
         self._renewal: asyncio.Task[None] | None = None
 
-    async def headers(self) -> Headers:
+    async def headers(self, timeout: float) -> Headers:
         if self._token.expires <= time() and self._not_before <= time():
-            await self._renewed()
+            await self._renewed(timeout)
         if self._token.expires <= time():
             raise CredentialMissing("Google gave no access token")
         return self._token.headers
@@ -56,7 +56,7 @@ class GoogleCredential(Credential):
         while True:
             self._reread()
             if self._due <= time():
-                await self._renewed()
+                await self._renewed(LONGEST_WAIT)
             await asyncio.sleep(POLL_SECONDS)
 
     def _reread(self) -> None:
@@ -64,11 +64,11 @@ class GoogleCredential(Credential):
             self._source = self._file.value
             self._due = self._not_before = 0.0
 
-    async def _renewed(self) -> None:
+    async def _renewed(self, timeout: float) -> None:
         """Wait for the one renewal that is under way. Who stops waiting does not stop it."""
         if self._renewal is None or self._renewal.done():
             self._renewal = asyncio.create_task(self._renew())
-        await asyncio.wait([self._renewal], timeout=LONGEST_WAIT)
+        await asyncio.wait([self._renewal], timeout=min(timeout, LONGEST_WAIT))
 
     async def _renew(self) -> None:
         source = self._source

@@ -21,6 +21,7 @@ from aigw_providers.relay import Upstream, UpstreamStream, classify
 from aigw_providers.service import seconds_left
 
 PREFIX = "/proxy"
+UNAUTHENTICATED = 401
 UP = (b"accept", b"content-type", b"user-agent", TRACEPARENT, TRACESTATE)
 DOWN = frozenset((b"content-type", b"retry-after"))
 RATE_LIMIT_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
@@ -47,7 +48,10 @@ class Proxy:
             return
         try:
             stream.allow_silence(self._settings.timeout)
-            await self._answer(request, stream)
+            if stream.status == UNAUTHENTICATED:
+                await self._credential_refused(request, stream)
+            else:
+                await self._answer(request, stream)
         finally:
             stream.close()
 
@@ -90,6 +94,14 @@ class Proxy:
                 return
             raise StreamCut from None
         await request.finish()
+
+    async def _credential_refused(self, request: Request, stream: UpstreamStream) -> None:
+        """The credential is the gateway's, and some providers repeat a part of it: their words stay here."""
+        failure = Failure("auth", "the provider refused the gateway's credential")
+        self._observed.failed(failure)
+        request.fields["failure"] = failure.kind
+        body = self._adapter.proxy_error(stream.status, failure.kind, "The provider refused the gateway's credential")
+        await request.respond(stream.status, body)
 
     async def _failed(self, request: Request, failure: Failure) -> None:
         """The upstream gave no answer at all; its dialect tells it, with the status that the table gives."""

@@ -61,12 +61,12 @@ class HttpUpstream(Upstream):
         self._credential = credential
 
     async def send(self, request: UpstreamRequest, timeout: float) -> tuple[int, Headers, bytes]:
-        headers = request.headers + await self._credential.headers()
+        headers = request.headers + await self._credential.headers(timeout)
         response, body = await self._client.request(b"POST", request.target, headers, request.body, timeout)
         return response.status, response.headers, body
 
     async def stream(self, request: UpstreamRequest, timeout: float) -> UpstreamStream:
-        headers = request.headers + await self._credential.headers()
+        headers = request.headers + await self._credential.headers(timeout)
         return await self._client.stream(b"POST", request.target, headers, request.body, timeout)
 
 

@@ -25,7 +25,7 @@ FAILED = 502
 T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
-_decode_frame = msgspec.json.Decoder(Frame).decode
+_decode_frames = msgspec.json.Decoder(Frame).decode_lines
 
 
 class Passed(NamedTuple):
@@ -140,8 +140,11 @@ class _Lines:
         self._rest = b""
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        return [_decode_frame(line) for line in lines]
+        if self._rest:
+            chunk = self._rest + chunk
+        end = chunk.rfind(b"\n") + 1
+        self._rest = chunk[end:]
+        return _decode_frames(chunk[:end])
 
     def end(self) -> list[Frame]:
         return [Broken(Failure("cut", "the provider service's stream ended early"))]

@@ -277,7 +277,8 @@ class TestFraming:
         with Wire(gateway.url) as wire:
             wire.send(wire.head("POST", CODE, {**gateway.headers, "Content-Length": str(len(body))}, "1.0") + body)
             answer = wire.answer()
-        assert (answer.status, answer.body) == (200, b"Hello from claude-x.")
+            assert (answer.status, answer.body + wire.to_end()) == (200, b"Hello from claude-x.")
+        assert "transfer-encoding" not in answer.headers
 
     def test_head_has_no_body(self, gateway: RunningGateway) -> None:
         with Wire(gateway.url) as wire:

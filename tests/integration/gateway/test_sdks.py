@@ -415,6 +415,17 @@ class TestWhatGoesUp:
         assert answer.headers["retry-after"] == "7"
         assert [name for name in answer.headers if name.startswith("anthropic-ratelimit-")]
 
+    @pytest.mark.parametrize(("provider", "model"), [("openai", "gpt-x"), ("anthropic", "claude-x")])
+    def test_what_a_provider_says_of_our_credential_stays_here(
+        self, gateway: RunningGateway, provider: str, model: str
+    ) -> None:
+        """OpenAI repeats a part of the key."""
+        path, extra, body = proxied(provider, f"{model}--fail-401")
+        with gateway.client() as client:
+            answer = client.post(path, json=body, headers=extra)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["message"] == "The provider refused the gateway's credential"
+
     def test_trace_goes_along(self, gateway: RunningGateway, tap: Tap) -> None:
         trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
         path, extra, body = proxied("openai", "gpt-x")

@@ -104,6 +104,15 @@ class TestAnswers:
         assert (await client.json())[1] == {"bytes": 2}
         assert await client.rest() == b""
 
+    async def test_a_stream_to_an_old_client_is_not_in_chunks(self, edge: RunningEdge) -> None:
+        client = await edge.connect()
+        edge.endpoints.go_on.set()
+        await client.send(b"POST /stream HTTP/1.0\r\ncontent-length: 0\r\n\r\n")
+        head = await client.head()
+        assert head.headers[b"connection"] == b"close"
+        assert b"transfer-encoding" not in head.headers
+        assert await client.rest() == b"onetwo"
+
     async def test_head_has_no_body(self, edge: RunningEdge) -> None:
         client = await edge.connect()
         await client.send(b"HEAD /echo HTTP/1.1\r\nhost: a\r\n\r\n")
@@ -179,8 +188,10 @@ class TestRefusals:
     ) -> None:
         client = await edge.connect()
         await client.send(method + b" " + path + b" HTTP/1.1\r\nhost: a\r\nx-request-id: abc\r\n\r\n")
-        found, body = await client.json()
-        assert (found, body["reason"], body["request_id"]) == (status, reason, "abc")
+        head, text = await client.answer()
+        body = json.loads(text)
+        assert (head.status, body["reason"], body["request_id"]) == (status, reason, "abc")
+        assert (b"allow" in head.headers) == (status == 405)
         assert "Traceback" not in body["detail"]
 
     async def test_paths_below(self, edge: RunningEdge) -> None:

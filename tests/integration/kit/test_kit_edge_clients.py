@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from aigw_kit.protocol import MOST_HEAD_BYTES, MOST_HEADERS, EdgeProtocol, sweep
+from aigw_kit.protocol import MOST_HEAD_BYTES, MOST_HEADERS, WRITE_TIMEOUT, EdgeProtocol, sweep
 from aigw_kit.serve import KEEP_ALIVE_SECONDS
 from integration.kit.edging import MOST, Client, RunningEdge, request
 
 pytestmark = pytest.mark.integration
 
-LARGE = {"detail": "The request's headers are too large", "reason": "headers_too_large", "request_id": ""}
+LARGE = {"detail": "The request's headers are too large", "reason": "headers_too_large"}
 
 
 def close(client: Client) -> None:
@@ -109,6 +109,7 @@ class TestHeads:
         found, body = await client.json()
         assert found == status
         assert await client.rest() == b""
+        assert len(body.pop("request_id")) == 32
         return body
 
     async def sent_until_refused(self, client: Client) -> int:
@@ -126,6 +127,13 @@ class TestHeads:
         client = await edge.connect()
         await client.send(b"POST /echo HTTP/1.1\r\nx: " + b"y" * MOST_HEAD_BYTES + b"\r\n\r\n")
         assert await self.refused(client) == LARGE
+
+    async def test_a_refusal_is_accounted_for(self, edge: RunningEdge) -> None:
+        client = await edge.connect()
+        await client.send(b"POST /echo HTTP/1.1\r\nx: " + b"y" * MOST_HEAD_BYTES + b"\r\n\r\n")
+        _, body = await client.json()
+        line = await edge.line()
+        assert (line["status"], line["reason"], line["request_id"]) == (431, "headers_too_large", body["request_id"])
 
     async def test_many_headers(self, edge: RunningEdge) -> None:
         client = await edge.connect()
@@ -303,6 +311,18 @@ class TestSweeping:
         await self.idle(client, edge)
         self.sweep(KEEP_ALIVE_SECONDS + 1)
         assert await client.rest() == b""
+
+    async def test_a_client_that_takes_nothing_of_its_answer(self, edge: RunningEdge) -> None:
+        client = await edge.connect()
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await client.post(b"/endless")
+        await edge.until(lambda: any(protocol.stuck_since is not None for protocol in EdgeProtocol.live))
+        self.sweep(WRITE_TIMEOUT - 5)
+        assert len(EdgeProtocol.live) == 1
+        self.sweep()
+        await edge.until(lambda: not EdgeProtocol.live)
+        await edge.until(edge.lines)
+        assert edge.lines()[0]["status"] == 499
 
     async def test_a_sender_whose_answer_is_long_gone(self, edge: RunningEdge) -> None:
         client = await edge.connect()

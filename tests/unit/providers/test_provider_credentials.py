@@ -39,19 +39,19 @@ def credential(path: Path) -> FileCredential:
 
 
 async def test_the_file_is_the_secret(credential: FileCredential) -> None:
-    assert await credential.headers() == bearer(SECRET)
+    assert await credential.headers(1.0) == bearer(SECRET)
 
 
 @pytest.mark.parametrize("content", [SECRET + "\n", f"\n {SECRET}\r\n\t"])
 async def test_white_space_around_it_is_not(path: Path, content: str) -> None:
     write(path, content.encode())
-    assert await FileCredential(str(path), bearer).headers() == bearer(SECRET)
+    assert await FileCredential(str(path), bearer).headers(1.0) == bearer(SECRET)
 
 
 async def test_a_changed_file_is_picked_up(path: Path, credential: FileCredential) -> None:
     write(path, b"sk-other")
     credential.file.refresh()
-    assert await credential.headers() == bearer("sk-other")
+    assert await credential.headers(1.0) == bearer("sk-other")
 
 
 async def test_a_changed_file_is_picked_up_in_the_background(
@@ -61,7 +61,7 @@ async def test_a_changed_file_is_picked_up_in_the_background(
     watching = asyncio.create_task(credential.keep_fresh())
     write(path, b"sk-other")
     async with asyncio.timeout(5):
-        while await credential.headers() != bearer("sk-other"):
+        while await credential.headers(1.0) != bearer("sk-other"):
             await asyncio.sleep(0.001)
     watching.cancel()
 
@@ -72,41 +72,41 @@ async def test_a_changed_file_is_picked_up_in_the_background(
 async def test_what_no_header_can_carry_is_missing(path: Path, content: bytes) -> None:
     write(path, content)
     with pytest.raises(CredentialMissing):
-        await FileCredential(str(path), bearer).headers()
+        await FileCredential(str(path), bearer).headers(1.0)
 
 
 async def test_a_file_that_is_not_there_yet_is_missing_until_it_is(tmp_path: Path) -> None:
     late = tmp_path / "late"
     credential = FileCredential(str(late), bearer)
     with pytest.raises(CredentialMissing):
-        await credential.headers()
+        await credential.headers(1.0)
     write(late, SECRET.encode())
     credential.file.refresh()
-    assert await credential.headers() == bearer(SECRET)
+    assert await credential.headers(1.0) == bearer(SECRET)
 
 
 @pytest.mark.parametrize("content", [b"", b"two\nlines"])
 async def test_the_last_good_one_serves_on(path: Path, credential: FileCredential, content: bytes) -> None:
     write(path, content)
     credential.file.refresh()
-    assert await credential.headers() == bearer(SECRET)
+    assert await credential.headers(1.0) == bearer(SECRET)
     path.unlink()
     credential.file.refresh()
-    assert await credential.headers() == bearer(SECRET)
+    assert await credential.headers(1.0) == bearer(SECRET)
 
 
 async def test_no_credential_is_needed_by_model_servers() -> None:
-    assert await NoCredential(needed=False).headers() == []
+    assert await NoCredential(needed=False).headers(1.0) == []
 
 
 async def test_a_provider_that_needs_one_fails_without() -> None:
     with pytest.raises(CredentialMissing):
-        await NoCredential(needed=True).headers()
+        await NoCredential(needed=True).headers(1.0)
 
 
 async def test_a_missing_credential_does_not_say_where_it_was_sought(tmp_path: Path) -> None:
     with pytest.raises(CredentialMissing) as caught:
-        await FileCredential(str(tmp_path / "very-private"), bearer).headers()
+        await FileCredential(str(tmp_path / "very-private"), bearer).headers(1.0)
     assert "very-private" not in str(caught.value)
 
 

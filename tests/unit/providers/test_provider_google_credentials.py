@@ -93,7 +93,7 @@ async def until(condition: Any) -> None:
 
 
 async def test_a_service_account_asks_for_a_token_in_its_name(path: Path, endpoint: TokenEndpoint) -> None:
-    assert await credential_of(path).headers() == bearer("token-1")
+    assert await credential_of(path).headers(10.0) == bearer("token-1")
     (form,) = endpoint.asked
     assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
     options: Any = {"verify_aud": False}
@@ -104,16 +104,16 @@ async def test_a_service_account_asks_for_a_token_in_its_name(path: Path, endpoi
 
 async def test_a_token_is_asked_for_once(path: Path, endpoint: TokenEndpoint) -> None:
     credential = credential_of(path)
-    together = await asyncio.gather(*(credential.headers() for _ in range(10)))
-    assert [*together, await credential.headers()] == [bearer("token-1")] * 11
+    together = await asyncio.gather(*(credential.headers(10.0) for _ in range(10)))
+    assert [*together, await credential.headers(10.0)] == [bearer("token-1")] * 11
     assert len(endpoint.asked) == 1
 
 
 async def test_who_stops_waiting_does_not_stop_the_others(path: Path, endpoint: TokenEndpoint) -> None:
     endpoint.hold.clear()
     credential = credential_of(path)
-    impatient = asyncio.create_task(credential.headers())
-    patient = asyncio.create_task(credential.headers())
+    impatient = asyncio.create_task(credential.headers(10.0))
+    patient = asyncio.create_task(credential.headers(10.0))
     await until(lambda: endpoint.asked)
     impatient.cancel()
     await asyncio.wait([impatient])
@@ -122,23 +122,30 @@ async def test_who_stops_waiting_does_not_stop_the_others(path: Path, endpoint: 
     assert len(endpoint.asked) == 1
 
 
+async def test_a_request_waits_no_longer_than_it_has_time(path: Path, endpoint: TokenEndpoint) -> None:
+    endpoint.hold.clear()
+    with pytest.raises(CredentialMissing):
+        await credential_of(path).headers(0.05)
+    endpoint.hold.set()
+
+
 async def test_it_is_renewed_before_it_expires_without_anybody_waiting(
     path: Path, endpoint: TokenEndpoint, clock: Clock
 ) -> None:
     credential = credential_of(path)
     background = asyncio.create_task(credential.keep_fresh())
     await until(lambda: endpoint.asked)
-    assert await credential.headers() == bearer("token-1")
+    assert await credential.headers(10.0) == bearer("token-1")
     clock.ahead = 3600 - RENEW_BEFORE - 10
     await asyncio.sleep(0.01)
     assert len(endpoint.asked) == 1
     endpoint.hold.clear()
     clock.ahead = 3600 - RENEW_BEFORE + 10
     await until(lambda: len(endpoint.asked) == 2)
-    assert await credential.headers() == bearer("token-1")
+    assert await credential.headers(10.0) == bearer("token-1")
     endpoint.hold.set()
     async with asyncio.timeout(5):
-        while await credential.headers() != bearer("token-2"):
+        while await credential.headers(10.0) != bearer("token-2"):
             await asyncio.sleep(0.001)
     background.cancel()
 
@@ -158,17 +165,17 @@ async def test_the_old_token_serves_until_it_expires(
     path: Path, endpoint: TokenEndpoint, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     credential = credential_of(path)
-    assert await credential.headers() == bearer("token-1")
+    assert await credential.headers(10.0) == bearer("token-1")
     endpoint.status, endpoint.body = 400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
     background = asyncio.create_task(credential.keep_fresh())
     clock.ahead = 3600 - RENEW_BEFORE + 1
     await until(lambda: len(endpoint.asked) == 2)
-    assert await credential.headers() == bearer("token-1")
+    assert await credential.headers(10.0) == bearer("token-1")
     await until(lambda: "RefreshError invalid_grant" in caplog.text)
     background.cancel()
     clock.ahead = 3601
     with pytest.raises(CredentialMissing) as caught:
-        await credential.headers()
+        await credential.headers(10.0)
     shown = f"{caught.value!r} {caplog.text} {credential!r}"
     assert not [secret for secret in ("token-1", "very-private", EMAIL, "PRIVATE KEY") if secret in shown]
 
@@ -180,23 +187,23 @@ async def test_after_a_failure_requests_do_not_queue_up_for_another(
     credential = credential_of(path)
     for _ in range(3):
         with pytest.raises(CredentialMissing):
-            await credential.headers()
+            await credential.headers(10.0)
     assert len(endpoint.asked) == 1
     endpoint.status, endpoint.body = 200, None
     clock.ahead = PAUSE + 1
-    assert await credential.headers() == bearer("token-2")
+    assert await credential.headers(10.0) == bearer("token-2")
 
 
 async def test_an_endpoint_out_of_reach_is_a_missing_credential(path: Path, endpoint: TokenEndpoint) -> None:
     endpoint.close()
     with pytest.raises(CredentialMissing):
-        await credential_of(path).headers()
+        await credential_of(path).headers(10.0)
 
 
 async def test_an_endpoint_that_answers_nonsense_is_a_missing_credential(path: Path, endpoint: TokenEndpoint) -> None:
     endpoint.body = {"token_type": "Bearer"}
     with pytest.raises(CredentialMissing):
-        await credential_of(path).headers()
+        await credential_of(path).headers(10.0)
 
 
 async def test_a_request_does_not_wait_for_ever(
@@ -206,7 +213,7 @@ async def test_a_request_does_not_wait_for_ever(
     endpoint.hold.clear()
     credential = credential_of(path)
     with pytest.raises(CredentialMissing):
-        await credential.headers()
+        await credential.headers(10.0)
     endpoint.hold.set()
     async with asyncio.timeout(5):
         while (found := await _headers_or_none(credential)) is None:
@@ -217,22 +224,22 @@ async def test_a_request_does_not_wait_for_ever(
 
 async def _headers_or_none(credential: GoogleCredential) -> Headers | None:
     try:
-        return await credential.headers()
+        return await credential.headers(10.0)
     except CredentialMissing:
         return None
 
 
 async def test_another_file_is_picked_up(path: Path, endpoint: TokenEndpoint, clock: Clock) -> None:
     credential = credential_of(path)
-    assert await credential.headers() == bearer("token-1")
+    assert await credential.headers(10.0) == bearer("token-1")
     background = asyncio.create_task(credential.keep_fresh())
     path.write_text(PLAIN + "\n")
     async with asyncio.timeout(5):
-        while await credential.headers() != bearer(PLAIN):
+        while await credential.headers(10.0) != bearer(PLAIN):
             await asyncio.sleep(0.001)
     path.write_text(json.dumps(service_account(endpoint.url)))
     async with asyncio.timeout(5):
-        while await credential.headers() == bearer(PLAIN):
+        while await credential.headers(10.0) == bearer(PLAIN):
             await asyncio.sleep(0.001)
     background.cancel()
 
@@ -240,13 +247,13 @@ async def test_another_file_is_picked_up(path: Path, endpoint: TokenEndpoint, cl
 async def test_a_broken_file_leaves_the_last_good_one(path: Path, endpoint: TokenEndpoint, clock: Clock) -> None:
     credential = credential_of(path)
     background = asyncio.create_task(credential.keep_fresh())
-    assert await credential.headers() == bearer("token-1")
+    assert await credential.headers(10.0) == bearer("token-1")
     path.write_text('{"type": "service_acc')
     await asyncio.sleep(0.01)
     endpoint.lives = 7200
     clock.ahead = 3601
     await until(lambda: len(endpoint.asked) == 2)
-    assert await credential.headers() == bearer("token-2")
+    assert await credential.headers(10.0) == bearer("token-2")
     background.cancel()
 
 
@@ -255,7 +262,7 @@ async def test_a_plain_token_serves_as_long_as_the_file_has_it(tmp_path: Path, c
     plain = tmp_path / "token"
     plain.write_text(f"\n{PLAIN}\r\n")
     clock.ahead = ahead
-    assert await credential_of(plain).headers() == bearer(PLAIN)
+    assert await credential_of(plain).headers(10.0) == bearer(PLAIN)
 
 
 BAD = [
@@ -288,7 +295,7 @@ async def test_a_file_that_holds_no_credential_is_a_missing_one(
     bad = tmp_path / "bad"
     bad.write_bytes(content)
     with pytest.raises(CredentialMissing) as caught:
-        await credential_of(bad).headers()
+        await credential_of(bad).headers(10.0)
     assert "sk-unit" not in f"{caught.value!r} {caplog.text}"
     with pytest.raises(CredentialMissing) as caught:
         load(content)
@@ -300,7 +307,7 @@ async def test_a_file_that_is_not_there_yet(tmp_path: Path, clock: Clock) -> Non
     late = tmp_path / "late"
     credential = credential_of(late)
     with pytest.raises(CredentialMissing):
-        await credential.headers()
+        await credential.headers(10.0)
     background = asyncio.create_task(credential.keep_fresh())
     late.write_text(PLAIN)
     async with asyncio.timeout(5):
@@ -351,10 +358,10 @@ async def test_the_authority_of_the_settings_is_trusted(tmp_path: Path, bundle: 
     path.write_text(json.dumps(service_account(endpoint.url)))
     try:
         if bundle:
-            assert await credential_of(path, authority).headers() == bearer("token-1")
+            assert await credential_of(path, authority).headers(10.0) == bearer("token-1")
         else:
             with pytest.raises(CredentialMissing):
-                await credential_of(path).headers()
+                await credential_of(path).headers(10.0)
     finally:
         endpoint.close()
 
@@ -386,7 +393,7 @@ async def test_without_a_file_it_is_what_googles_tools_left(
 ) -> None:
     monkeypatch.setattr(google.auth, "default", DEFAULT)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
-    assert await credential_of("").headers() == bearer("token-1")
+    assert await credential_of("").headers(10.0) == bearer("token-1")
     assert len(endpoint.asked) == 1
 
 
@@ -399,5 +406,5 @@ async def test_without_a_file_and_without_a_machine_account_there_is_none(
 
     monkeypatch.setattr(google.auth, "default", nothing)
     with pytest.raises(CredentialMissing) as caught:
-        await credential_of("").headers()
+        await credential_of("").headers(10.0)
     assert "very-private" not in str(caught.value)

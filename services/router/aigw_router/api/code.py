@@ -75,7 +75,7 @@ async def _forward(request: Request, frames: FrameStream) -> None:
     """Text as it arrives. Raises StreamCut when the stream breaks: raw text has no error event, so its end is cut."""
 
     def forward(some: list[Frame]) -> bool:
-        text = "".join(frame.text for frame in some if isinstance(frame, Delta))
+        text = "".join([frame.text for frame in some if type(frame) is Delta])
         return not text or request.write_now(text.encode())
 
     first = await frames.first()
