@@ -97,10 +97,11 @@ CMD ["run"]
 # All services in one container, for a machine without Kubernetes. It alone writes files: keys that live as long as it does.
 FROM runtime AS image-standalone
 RUN PYTHONDONTWRITEBYTECODE= python -c "import aigw_router.__main__, aigw_auth.__main__, aigw_providers.__main__, aigw_standalone.up"
-ENV XDG_STATE_HOME=/tmp
+# The addresses are those of GitLab's image, under its names: `-e` changes them.
+ENV XDG_STATE_HOME=/tmp AIGW_FASTAPI__API_HOST=0.0.0.0 AIGW_FASTAPI__METRICS_HOST=0.0.0.0
 EXPOSE 5052 8082
 ENTRYPOINT ["/opt/aigw/bin/python", "-m", "aigw_standalone"]
-CMD ["up", "--host", "0.0.0.0", "--logs"]
+CMD ["up", "--logs"]
 
 
 FROM image-${SERVICE}

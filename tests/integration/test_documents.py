@@ -86,7 +86,8 @@ class Reader:
         self._ready = tmp_path / "ready.json"
         self._log = tmp_path / "up.log"
         self._gateway: subprocess.Popen[bytes] | None = None
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIGW_", "MAKE", "MFLAGS"))}
+        elsewhere = ("AIGW_", "ANTHROPIC_", "OPENAI_", "MAKE", "MFLAGS")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(elsewhere)}
         path = f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
         self._environment = kept | {"PATH": path, "XDG_STATE_HOME": str(tmp_path / "state")}
 

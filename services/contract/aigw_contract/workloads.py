@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The part of the AIGateway object that only matters in a cluster: images, replicas, keys, monitoring.
 
-On one machine these fields are read and have no effect, so that one manifest serves both. How a gateway is reached and
-what it may reach is in `exposure`.
+On one machine these fields are read and have no effect, so that one manifest serves both. Only keys that sign user
+tokens are used there, if their Secret is beside the manifest. How a gateway is reached and what it may reach is in
+`exposure`.
 """
 
 from typing import Annotated, Literal

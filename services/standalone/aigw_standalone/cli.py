@@ -2,14 +2,17 @@
 """The `aigw` command line. Exit code 2: something the user can mend, told in one line."""
 
 import json
+import os
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from aigw_standalone import manifest, state, tokens
+from aigw_standalone import environment, manifest, state, tokens
+from aigw_standalone.wanted import Options
 
 FILES = click.option(
     "-f",
@@ -30,43 +33,61 @@ def main() -> None:
 
 @main.command()
 @FILES
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address of the router; all else stays local.")
-@click.option("--port", default=5052, show_default=True, help="Port of the router; 0 takes a free one.")
-@click.option("--metrics-port", default=8082, show_default=True, help="Port of the router's metrics; 0: a free one.")
+@click.option("--host", show_default="127.0.0.1", help="Address of the router; all else stays local.")
+@click.option("--port", type=int, show_default="5052", help="Port of the router; 0 takes a free one.")
+@click.option("--metrics-host", show_default="127.0.0.1", help="Address of the router's metrics.")
+@click.option("--metrics-port", type=int, show_default="8082", help="Port of the router's metrics; 0: a free one.")
 @click.option("--ready-file", type=click.Path(path_type=Path), help="Written when all is ready: url, token, pid.")
 @click.option("--logs", is_flag=True, help="Print the services' logs here instead of to files.")
-def up(files: tuple[Path, ...], host: str, port: int, metrics_port: int, ready_file: Path | None, logs: bool) -> None:
+def up(**options: Any) -> None:
     """Run a gateway until Ctrl-C.
 
-    Without a file it answers with the built-in echo provider. Changes to the files are followed while it runs.
+    Changes to the files are followed while it runs. Without a file it is what the variables of GitLab's own image say,
+    such as ANTHROPIC_API_KEY and AIGW_GITLAB_URL; without these it answers with the built-in echo provider.
     """
     from aigw_standalone import up as running  # noqa: PLC0415 - `aigw check` and `aigw --help` need none of it
 
     try:
-        running.up(running.Options(files, host, port, metrics_port, ready_file, logs))
+        running.up(Options(**options))
     except running.UsageFault as fault:
         _stop(str(fault))
 
 
 @main.command()
 @FILES
+@click.option("--environment", "variables", is_flag=True, help="Instead of a file: the variables of GitLab's image.")
 @AS_JSON
-def check(files: tuple[Path, ...], as_json: bool) -> None:
-    """Validate a manifest and name every fault with its path."""
-    faults: list[str] = []
+def check(files: tuple[Path, ...], variables: bool, as_json: bool) -> None:
+    """Validate a manifest and name every fault with its path.
+
+    With --environment the object that the variables make is printed, without what is secret, as a file to go on with.
+    """
+    if variables == bool(files):
+        raise click.UsageError("give a file with -f, or --environment")
+    told: dict[str, Any] = {"ok": True, "faults": []}
+    said = ""
     try:
-        if not files:
-            raise click.UsageError("give a file with -f")
-        found = manifest.read(files)
+        if variables:
+            made = environment.read(os.environ)
+            environment.settings(os.environ)
+            told |= {"notes": made.notes, "gateway": made.document}
+            said = environment.render(made)
+        else:
+            said = f"{manifest.read(files).gateway.metadata.name}: no fault found\n"
     except manifest.BadManifest as bad:
-        faults = bad.faults
+        told = {"ok": False, "faults": bad.faults}
+    _tell(told, said, as_json)
+
+
+def _tell(told: dict[str, Any], said: str, as_json: bool) -> NoReturn:
+    """What is wrong and what is to be known go to stderr, so that the rest can go into a file."""
     if as_json:
-        click.echo(json.dumps({"ok": not faults, "faults": faults}))
-    elif faults:
-        click.echo("\n".join(faults), err=True)
+        click.echo(json.dumps(told))
     else:
-        click.echo(f"{found.gateway.metadata.name}: no fault found")
-    sys.exit(2 if faults else 0)
+        for line in [*told["faults"], *told.get("notes", [])]:
+            click.echo(line, err=True)
+        click.echo(said, nl=False)
+    sys.exit(0 if told["ok"] else 2)
 
 
 @main.command()
@@ -75,9 +96,11 @@ def check(files: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--image-tag", help="Their tag; the object's own wins.")
 @click.option("--operator-namespace", help="Whose operator's pods may probe the gateway.")
 @click.option("--pod-monitors/--no-pod-monitors", default=False, show_default=True, help="The cluster has PodMonitors.")
-def render(files: tuple[Path, ...], **facts: str | bool | None) -> None:
+@click.option("--with-secrets", is_flag=True, help="Print new Secrets, too: an authority, certificates, keys.")
+def render(files: tuple[Path, ...], with_secrets: bool, **facts: str | bool | None) -> None:
     """Print the Kubernetes objects that the operator would apply for a manifest."""
     from aigw_operator.desired.context import Context  # noqa: PLC0415 - the other commands need none of it
+    from aigw_operator.generated import manifests  # noqa: PLC0415
     from aigw_operator.render import render as rendered  # noqa: PLC0415
 
     if not files:
@@ -87,7 +110,41 @@ def render(files: tuple[Path, ...], **facts: str | bool | None) -> None:
     except manifest.BadManifest as bad:
         _stop("\n".join(bad.faults))
     known: dict[str, Any] = {name: value for name, value in facts.items() if value is not None}
-    click.echo(rendered(Context(gateway, **known)), nl=False)
+    context = Context(gateway, **known)
+    secrets = manifests(context, {}, datetime.now(UTC)) if with_secrets else []
+    click.echo(rendered(context, secrets), nl=False)
+
+
+@main.command()
+@FILES
+@click.option("--kubeconfig", help="By default KUBECONFIG or ~/.kube/config; in a pod its service account.")
+@click.option("--context", help="A context of the kubeconfig; by default the current one.")
+@click.option("-n", "--namespace", help="Where the gateway is, if the manifest does not say.")
+@click.option("--image-prefix", help="By default what the operator is told, or else what runs now.")
+@click.option("--image-tag", help="Likewise.")
+@click.option("--operator-namespace", help="Where the operator is; by default it is looked for.")
+@click.option("--pod-monitors/--no-pod-monitors", default=None, help="By default what the cluster has.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if anything would change.")
+@AS_JSON
+def plan(files: tuple[Path, ...], as_json: bool, exit_code: bool, **options: Any) -> None:
+    """Show what applying a manifest would change in a cluster, and which pods it would restart.
+
+    Nothing is written. Exit code: 0, also with changes (then 1 with --exit-code); 2 if there is something to mend.
+    """
+    from aigw_operator import report  # noqa: PLC0415 - the other commands need none of it
+    from aigw_standalone import planning  # noqa: PLC0415
+
+    if not files:
+        raise click.UsageError("give a file with -f")
+    told = {name: value for name in planning.TOLD if (value := options.pop(name))}
+    try:
+        found = planning.planned(planning.Options(files, told=told, **options))
+    except planning.CannotPlan as cannot:
+        _stop(
+            json.dumps({"ok": False, "faults": cannot.faults}) if as_json else "\n".join(cannot.faults), err=not as_json
+        )
+    click.echo(json.dumps(report.to_json(found)) if as_json else report.to_text(found), nl=as_json)
+    sys.exit(1 if exit_code and not found.plan.empty else 0)
 
 
 @main.command()
@@ -151,6 +208,6 @@ def _running(url: str | None) -> state.Running:
     return found
 
 
-def _stop(message: str) -> NoReturn:
-    click.echo(message, err=True)
+def _stop(message: str, *, err: bool = True) -> NoReturn:
+    click.echo(message, err=err)
     sys.exit(2)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Throw-away keys of a gateway on one machine: made at each start, gone at its end."""
+"""Keys of a gateway on one machine: those that nobody gave are made at each start and gone at its end."""
 
 import json
 import secrets
@@ -12,19 +12,24 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 LOCAL_ISSUER = "aigw-local"
 KEY_ID = "aigw-local"
+NAMES = ("issuer.pem", "issuer.jwks.json", "signing.pem", "internal.key", "validation.pem")
 
 
 class Keys(NamedTuple):
-    """Files in the run directory. `issuer` signs instance tokens, `signing` user tokens."""
+    """Files in the run directory. `issuer` signs instance tokens, `signing` user tokens.
+
+    `validation`, the signing key before it, is only there if one is given.
+    """
 
     issuer: Path
     jwks: Path
     signing: Path
     internal: Path
+    validation: Path
 
 
 def make(directory: Path) -> Keys:
-    keys = Keys(*(directory / name for name in ("issuer.pem", "issuer.jwks.json", "signing.pem", "internal.key")))
+    keys = Keys(*(directory / name for name in NAMES))
     issuer = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     write_private(keys.issuer, _pem(issuer))
     write_private(keys.signing, _pem(rsa.generate_private_key(public_exponent=65537, key_size=2048)))

@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from aigw_auth.issue import read_signer, read_verifier
 from aigw_contract.checks import Fault, check
 from aigw_contract.gateway import API_VERSION, KIND, AIGateway
+from aigw_contract.workloads import SecretKeyRef
 
 Secrets = dict[str, dict[str, bytes]]
 """Secret name -> key -> value."""
 
 
 class BadManifest(Exception):
-    """Nothing can be run from these files; `faults` are lines for the user."""
+    """Nothing can be run from this; `faults` are lines for the user."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
@@ -27,6 +29,10 @@ class BadManifest(Exception):
 class Manifest(NamedTuple):
     gateway: AIGateway
     secrets: Secrets
+
+    def secret(self, reference: SecretKeyRef | None) -> bytes | None:
+        """What a reference of the object means; None if there is no such Secret beside it."""
+        return self.secrets.get(reference.name, {}).get(reference.key) if reference is not None else None
 
 
 ECHO: dict[str, Any] = {
@@ -68,7 +74,25 @@ def parse(documents: Sequence[Any]) -> Manifest:
             faults += _add_other(document, secrets)
     if faults or gateway is None:
         raise BadManifest([str(fault) for fault in faults])
-    return Manifest(gateway, secrets)
+    found = Manifest(gateway, secrets)
+    check_keys(found)
+    return found
+
+
+def check_keys(found: Manifest) -> None:
+    """Keys that sign or signed user tokens, as far as they are beside the object. Raises BadManifest."""
+    faults = []
+    for name, reference, reader in (
+        ("signing", found.gateway.spec.keys.signing, read_signer),
+        ("validation", found.gateway.spec.keys.validation, read_verifier),
+    ):
+        try:
+            if (pem := found.secret(reference)) is not None:
+                reader(pem)
+        except ValueError as refused:  # its text holds nothing of the key
+            faults.append(f"spec.keys.{name}: {refused}")
+    if faults:
+        raise BadManifest(faults)
 
 
 def _documents(path: Path) -> list[Any]:

@@ -48,13 +48,22 @@ def warnings(manifest: Manifest, environment: Mapping[str, str]) -> list[str]:
     return found
 
 
+def warnings_of_keys(manifest: Manifest) -> list[str]:
+    """Keys of one's own that are asked for and not there: user tokens are then not what they seem to be."""
+    keys = manifest.gateway.spec.keys
+    missing = [n for n in ("signing", "validation") if getattr(keys, n) and manifest.secret(getattr(keys, n)) is None]
+    return [f"spec.keys.{name}: there is no such Secret beside the manifest, so it has no effect" for name in missing]
+
+
 def table_file(gateway: AIGateway, urls: Mapping[str, str]) -> bytes:
     return msgspec.json.encode(plan_table(gateway.spec, urls))
 
 
-def auth_file(gateway: AIGateway, keys: Keys) -> bytes:
+def auth_file(manifest: Manifest, keys: Keys) -> bytes:
     """The manifest's issuers, and the local one whose key is thrown away at the end."""
-    settings = plan_auth(gateway.spec, signing_key_file=str(keys.signing))
+    spec = manifest.gateway.spec
+    validation = "" if manifest.secret(spec.keys.validation) is None else str(keys.validation)
+    settings = plan_auth(spec, signing_key_file=str(keys.signing), validation_key_file=validation)
     settings.issuers.append(IssuerTrust("local", LOCAL_ISSUER, jwks_file=str(keys.jwks)))
     return msgspec.json.encode(settings)
 

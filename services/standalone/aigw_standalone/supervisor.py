@@ -26,11 +26,20 @@ class Supervisor:
     """`apply` brings everything to a manifest, the first time and each time it changes; `stop` ends it."""
 
     def __init__(
-        self, directory: Path, keys: Keys, listener: socket.socket, metrics: socket.socket, logs: bool
+        self,
+        directory: Path,
+        keys: Keys,
+        listener: socket.socket,
+        metrics: socket.socket,
+        logs: bool,
+        log_level: str = "",
     ) -> None:
+        """`logs`: print them instead of writing files. `log_level`: empty is the services' own."""
         self._directory = directory
         self._keys = keys
+        self._made_signing_key = keys.signing.read_bytes()
         self._to_files = not logs
+        self._log_level = log_level
         self._lifeline, self._lifeline_ours = os.pipe()
         self._providers: Providers = {}
         self._auth = self._service("auth", ["aigw_auth"], "auth.json")
@@ -105,8 +114,16 @@ class Supervisor:
 
     def _write_shared(self, manifest: Manifest) -> None:
         urls = {name: service.url for name, (service, _) in self._providers.items()}
-        write_private(self._directory / "auth.json", plan.auth_file(manifest.gateway, self._keys))
+        self._write_keys(manifest)
+        write_private(self._directory / "auth.json", plan.auth_file(manifest, self._keys))
         write_private(self._directory / "table.json", plan.table_file(manifest.gateway, urls))
+
+    def _write_keys(self, manifest: Manifest) -> None:
+        """Always at the same places, so that `aigw token` finds them; auth re-reads them."""
+        own = manifest.gateway.spec.keys
+        write_private(self._keys.signing, manifest.secret(own.signing) or self._made_signing_key)
+        if (validation := manifest.secret(own.validation)) is not None:
+            write_private(self._keys.validation, validation)
 
     def _service(self, name: str, arguments: list[str], settings_file: str) -> Service:
         environment = self._environment(AIGW_SETTINGS_FILE=str(self._directory / settings_file))
@@ -114,10 +131,8 @@ class Supervisor:
 
     def _environment(self, **extra: str) -> dict[str, str]:
         common = {"AIGW_INTERNAL_KEY_FILE": str(self._keys.internal), "AIGW_DRAIN_SECONDS": DRAIN_SECONDS}
-        level = os.environ.get("AIGW_LOG_LEVEL")
-        return child_environment(
-            common | extra | ({"AIGW_LOG_LEVEL": level} if level else {}), list(plan.KEY_VARIABLES.values())
-        )
+        level = {"AIGW_LOG_LEVEL": self._log_level} if self._log_level else {}
+        return child_environment(common | extra | level, list(plan.KEY_VARIABLES.values()))
 
     def _log(self, name: str) -> Path | None:
         if not self._to_files:

@@ -12,27 +12,20 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
 
 import click
 
 from aigw_kit.serve import bind
 from aigw_standalone import keys, manifest, plan, state, tokens
+from aigw_standalone.environment import Settings
 from aigw_standalone.keys import Keys
-from aigw_standalone.manifest import BadManifest, Manifest
+from aigw_standalone.manifest import BadManifest
 from aigw_standalone.processes import StartFailed
 from aigw_standalone.supervisor import Supervisor
+from aigw_standalone.wanted import Options, Wanted, find
 
 POLL_SECONDS = 0.2
-
-
-class Options(NamedTuple):
-    files: Sequence[Path]
-    host: str
-    port: int
-    metrics_port: int
-    ready_file: Path | None
-    logs: bool
+NO_TOKEN = "<token>"  # noqa: S105 - what stands where a token is not shown
 
 
 class UsageFault(Exception):
@@ -50,14 +43,14 @@ def up(options: Options) -> None:
 def _up(options: Options) -> None:
     stopping = _Stopping()
     try:
-        wanted = manifest.read(options.files)
+        wanted = find(options, os.environ)
     except BadManifest as bad:
         raise UsageFault("\n".join(bad.faults)) from None
-    with _sockets(options) as (listener, metrics), _run_directory() as directory:
+    with _sockets(wanted.settings) as (listener, metrics), _run_directory() as directory:
         made = keys.make(directory)
-        supervisor = Supervisor(directory, made, listener, metrics, options.logs)
+        supervisor = Supervisor(directory, made, listener, metrics, options.logs, wanted.settings.log_level)
         try:
-            supervisor.start(wanted)
+            supervisor.start(wanted.manifest)
             _run(options, wanted, supervisor, made, directory, stopping)
         except StartFailed as failed:
             raise UsageFault(str(failed)) from None
@@ -66,18 +59,18 @@ def _up(options: Options) -> None:
 
 
 def _run(
-    options: Options, wanted: Manifest, supervisor: Supervisor, made: Keys, directory: Path, stopping: "_Stopping"
+    options: Options, wanted: Wanted, supervisor: Supervisor, made: Keys, directory: Path, stopping: "_Stopping"
 ) -> None:
-    running = state.Running(
-        supervisor.router.url, os.getpid(), wanted.gateway.spec.auth.audience, str(made.issuer), str(made.signing)
-    )
+    audience = wanted.manifest.gateway.spec.auth.audience
+    running = state.Running(supervisor.router.url, os.getpid(), audience, str(made.issuer), str(made.signing))
     announced = state.announce(running)
     try:
         asked = tokens.Wanted(audience=running.audience)
         token = tokens.mint(asked, made.issuer, made.signing)
         _write_ready_file(options.ready_file, supervisor, token)
-        click.echo(banner(wanted, supervisor, tokens.headers(asked, token), directory if not options.logs else None))
-        _watch(options.files, wanted, supervisor, stopping)
+        shown = tokens.headers(asked, NO_TOKEN if options.logs and wanted.names else token)
+        click.echo(banner(wanted, supervisor, shown, directory if not options.logs else None))
+        _watch(options.files, supervisor, stopping)
     finally:
         announced.unlink(missing_ok=True)
         if options.ready_file is not None:
@@ -85,8 +78,11 @@ def _run(
         click.echo("\nStopping.")
 
 
-def banner(wanted: Manifest, supervisor: Supervisor, headers: dict[str, str], directory: Path | None) -> str:
-    """What a user needs to go on: a request that works as pasted, and where things are."""
+def banner(wanted: Wanted, supervisor: Supervisor, headers: dict[str, str], directory: Path | None) -> str:
+    """What a user needs to go on: a request that works as pasted, and where things are.
+
+    A container's output is kept by others: where a token could cost somebody money, `<token>` stands in its place.
+    """
     url = supervisor.router.url
     lines = "".join(f" \\\n  -H '{name}: {value}'" for name, value in headers.items())
     body = json.dumps({
@@ -98,11 +94,16 @@ def banner(wanted: Manifest, supervisor: Supervisor, headers: dict[str, str], di
             },
         }]
     })  # fmt: skip
-    providers = ", ".join(f"{p.name} ({p.type})" for p in wanted.gateway.spec.providers)
-    notes = "".join(f"\nwarning    {text}" for text in plan.warnings(wanted, os.environ))
+    hint = "`aigw token` prints a token" if NO_TOKEN in lines else "the token is good for an hour; another: aigw token"
+    providers = ", ".join(f"{p.name} ({p.type})" for p in wanted.manifest.gateway.spec.providers)
+    warnings = [*plan.warnings(wanted.manifest, os.environ), *plan.warnings_of_keys(wanted.manifest)]
+    notes = "".join(f"\nwarning    {text}" for text in warnings)
+    if wanted.names:
+        notes += f"\nmade from  {', '.join(wanted.names)} (the object: aigw check --environment)"
+    notes += "".join(f"\n{note}" for note in wanted.notes)
     return (
         f"\nAI Gateway is ready at {url}\n\n"
-        f"Try it (the token is good for an hour; another: aigw token):\n\n"
+        f"Try it ({hint}):\n\n"
         f"curl -s {url}/v3/code/completions{lines} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'\n\n"
         f"providers  {providers}\n"
         f"API page   {url}/docs\n"
@@ -112,7 +113,7 @@ def banner(wanted: Manifest, supervisor: Supervisor, headers: dict[str, str], di
     )
 
 
-def _watch(files: Sequence[Path], wanted: Manifest, supervisor: Supervisor, stopping: "_Stopping") -> None:
+def _watch(files: Sequence[Path], supervisor: Supervisor, stopping: "_Stopping") -> None:
     """Follow the manifest files, and restart services that end, until told to stop."""
     seen = _signatures(files)
     while not stopping.wait(POLL_SECONDS):
@@ -153,10 +154,10 @@ def _write_ready_file(path: Path | None, supervisor: Supervisor, token: str) -> 
 
 
 @contextlib.contextmanager
-def _sockets(options: Options) -> Iterator[tuple[socket.socket, socket.socket]]:
+def _sockets(settings: Settings) -> Iterator[tuple[socket.socket, socket.socket]]:
     with (
-        _bound(options.host, options.port, "--port") as listener,
-        _bound("127.0.0.1", options.metrics_port, "--metrics-port") as metrics,
+        _bound(settings.host, settings.port, "--port") as listener,
+        _bound(settings.metrics_host, settings.metrics_port, "--metrics-port") as metrics,
     ):
         yield listener, metrics
 
