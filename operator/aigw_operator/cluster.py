@@ -6,16 +6,20 @@ out: its typed models would only be turned back into what the builders make.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from kubernetes import client, config
 
-from aigw_operator.kinds import EVENT, Kind
+from aigw_operator import metrics
+from aigw_operator.desired.context import MANAGER
+from aigw_operator.kinds import CHILDREN, EVENT, Key, Kind
 
 FIELD_MANAGER = "aigw-operator"
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and to answer
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
+PAGE = "500"  # objects of a list that are in memory at a time, at both ends
 NOT_FOUND, CONFLICT = 404, 409
 
 Object = dict[str, Any]
@@ -32,22 +36,30 @@ class Refused(Exception):
 class Cluster:
     """Raises Refused for objects that the API server does not accept; anything else that goes wrong is its to raise."""
 
-    def __init__(self) -> None:
-        try:
-            config.load_incluster_config()  # type: ignore[no-untyped-call]
-        except config.ConfigException:
-            config.load_kube_config()  # type: ignore[no-untyped-call]
-        self._api = client.ApiClient()
+    def __init__(self, api: client.ApiClient | None = None) -> None:
+        """As `api` is logged in; without, as a pod or as the kubeconfig says."""
+        self._api = api or _logged_in()
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return self._call("GET", kind.path(namespace, name), missing=True)
 
-    def find(self, kind: Kind, namespace: str, selector: str = "", name: str = "") -> list[Object]:
-        """Objects of a kind, by labels or by name; none if the cluster does not have the kind."""
+    def find(
+        self, kind: Kind, namespace: str, selector: str = "", name: str = "", *, recent: bool = False
+    ) -> list[Object]:
+        """Objects of a kind, by labels or by name; none if the cluster does not have the kind.
+
+        `recent`: as the API server remembers them, without asking its store whether that is the newest.
+        """
         query = [("labelSelector", selector)] if selector else []
         query += [("fieldSelector", f"metadata.name={name}")] if name else []
-        found = self._call("GET", kind.path(namespace), query=query, missing=True)
-        return [item | {"apiVersion": kind.api_version, "kind": kind.kind} for item in (found or {}).get("items", [])]
+        query += [("resourceVersion", "0")] if recent else []
+        pages = self._pages(kind, namespace, query)
+        return [item | {"apiVersion": kind.api_version, "kind": kind.kind} for item in pages]
+
+    def belongings(self, key: Key) -> list[Object]:
+        """What a gateway has."""
+        selector = f"app.kubernetes.io/instance={key.name},app.kubernetes.io/managed-by={MANAGER}"
+        return [body for kind in CHILDREN for body in self.find(kind, key.namespace, selector)]
 
     def has(self, kind: Kind) -> bool:
         """Asked of the API's own directory, which everybody may read."""
@@ -63,11 +75,13 @@ class Cluster:
         assert applied is not None  # noqa: S101 - only a GET may find nothing
         return applied
 
-    def overwrite(self, kind: Kind, body: Object) -> None:
+    def overwrite(self, kind: Kind, body: Object) -> Object:
         """Merge patch: lists become exactly ours. Server-side apply leaves what somebody else added to a list."""
         metadata = body["metadata"]
         path = kind.path(metadata.get("namespace", ""), metadata["name"])
-        self._call("PATCH", path, body=body, query=[("fieldManager", FIELD_MANAGER)], content_type=MERGE)
+        written = self._call("PATCH", path, body=body, query=[("fieldManager", FIELD_MANAGER)], content_type=MERGE)
+        assert written is not None  # noqa: S101 - only a GET may find nothing
+        return written
 
     def create(self, kind: Kind, body: Object) -> None:
         """Raises Conflict if it exists."""
@@ -78,8 +92,10 @@ class Cluster:
         metadata = body["metadata"]
         self._call("PUT", kind.path(metadata.get("namespace", ""), metadata["name"]), body=body)
 
-    def delete(self, kind: Kind, namespace: str, name: str) -> None:
-        self._call("DELETE", kind.path(namespace, name), body={"propagationPolicy": "Background"}, missing=True)
+    def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Raises Conflict if the name is another object's by now."""
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        self._call("DELETE", kind.path(namespace, name), body=options, missing=True)
 
     def patch_status(self, kind: Kind, namespace: str, name: str, status: Object) -> None:
         path = f"{kind.path(namespace, name)}/status"
@@ -99,6 +115,16 @@ class Cluster:
             "reportingComponent": FIELD_MANAGER, "source": {"component": FIELD_MANAGER},
         })  # fmt: skip
 
+    def _pages(self, kind: Kind, namespace: str, query: list[tuple[str, str]]) -> Iterator[Object]:
+        rest = ""
+        while True:
+            more = [("limit", PAGE), *([("continue", rest)] if rest else [])]
+            found = self._call("GET", kind.path(namespace), query=[*query, *more], missing=True) or {}
+            yield from found.get("items", [])
+            rest = found.get("metadata", {}).get("continue", "")
+            if not rest:
+                return
+
     def _call(
         self,
         method: str,
@@ -115,12 +141,21 @@ class Cluster:
         )
         answer = self._api.call_api(*request, _request_timeout=TIMEOUT)
         content = answer.read()  # type: ignore[no-untyped-call]
+        metrics.CALLS.labels(method, str(answer.status)).inc()
         if 200 <= answer.status < 300:
             found: Object = json.loads(content)
             return found
         if answer.status == NOT_FOUND and missing:
             return None
         raise _error(answer.status, content)
+
+
+def _logged_in() -> client.ApiClient:
+    try:
+        config.load_incluster_config()  # type: ignore[no-untyped-call]
+    except config.ConfigException:
+        config.load_kube_config()  # type: ignore[no-untyped-call]
+    return client.ApiClient()
 
 
 def _error(status: int, content: bytes) -> Exception:

@@ -41,6 +41,14 @@ def wanted(context: Context, found: Found, now: datetime) -> dict[str, Values]:
     return made
 
 
+def names(context: Context) -> list[str]:
+    """Of the Secrets in `wanted`."""
+    keys = context.gateway.spec.keys
+    made = ["internal"] if keys.internal is None else []
+    made += ["signing"] if keys.signing is None else []
+    return [context.object_name(name) for name in ("ca", *(f"tls-{part.name}" for part in context.parts()), *made)]
+
+
 def authority_of(context: Context, found: Found, now: datetime) -> Authority:
     values = found.get(context.object_name("ca"), {})
     known = None
@@ -48,6 +56,11 @@ def authority_of(context: Context, found: Found, now: datetime) -> Authority:
         other = Pair(values["other.crt"], values["other.key"]) if "other.key" in values else None
         known = Authority(Pair(values["ca.crt"], values["ca.key"]), other)
     return pki.rotated(known, f"AI Gateway {context.name}", now)
+
+
+def manifests(context: Context, found: Found, now: datetime) -> list[dict[str, Any]]:
+    """All of `wanted` as objects."""
+    return [manifest(context, name, values) for name, values in wanted(context, found, now).items()]
 
 
 def manifest(context: Context, name: str, values: Values) -> dict[str, Any]:

@@ -4,6 +4,13 @@
 from typing import Any, NamedTuple
 
 
+class Key(NamedTuple):
+    """Of a gateway."""
+
+    namespace: str
+    name: str
+
+
 class Kind(NamedTuple):
     api_version: str
     kind: str

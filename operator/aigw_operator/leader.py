@@ -13,6 +13,7 @@ from aigw_operator.kinds import LEASE
 
 LEASE_SECONDS = 15
 RENEW_SECONDS = 5.0
+LOOK_SECONDS = 1.0  # of who waits for it: an upgrade's pause is this and what the last look takes
 NAME = "aigw-operator"
 
 
@@ -31,7 +32,10 @@ class Leader:
         return now < self._renewed + timedelta(seconds=LEASE_SECONDS - RENEW_SECONDS)
 
     def try_to_lead(self, now: datetime) -> bool:
-        """Take the Lease if it is free, renew it if it is ours. Call it every RENEW_SECONDS."""
+        """Take the Lease if it is free, renew it if it is ours.
+
+        Call it every RENEW_SECONDS, and every LOOK_SECONDS while somebody else has it.
+        """
         lease = self._cluster.get(LEASE, self._namespace, NAME)
         try:
             if lease is None:

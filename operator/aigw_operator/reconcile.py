@@ -16,22 +16,16 @@ from aigw_contract.gateway import AIGateway
 from aigw_contract.plan import revision
 from aigw_operator import generated, status
 from aigw_operator.cluster import Cluster, Object, Refused
-from aigw_operator.desired.context import MANAGER, Context
+from aigw_operator.desired.context import Context
 from aigw_operator.desired.objects import objects
 from aigw_operator.drift import is_there, stamped, was_changed_by_others
-from aigw_operator.kinds import CHILDREN, CONFIG_MAP, DEPLOYMENT, GATEWAY, POD, SECRET, kind_of
+from aigw_operator.kinds import CHILDREN, CONFIG_MAP, DEPLOYMENT, GATEWAY, POD, SECRET, Key, kind_of
+from aigw_operator.pace import Outcome
 from aigw_operator.probing import Keys, Prober, pods_of
 from aigw_operator.status import Observation, Part
-
-LAST_GOOD = "last-good"
-SOON = 2.0  # seconds until the next look while something is on its way
+from aigw_operator.wanted import LAST_GOOD, Named, everything, is_ours, left_over, named, selector, taken
 
 log = logging.getLogger(__name__)
-
-
-class Key(NamedTuple):
-    namespace: str
-    name: str
 
 
 class Facts(NamedTuple):
@@ -41,14 +35,13 @@ class Facts(NamedTuple):
     image_tag: str
     operator_namespace: str
     pod_monitors: bool
-    resync_seconds: float
 
 
-def reconcile(key: Key, cluster: Cluster, facts: Facts) -> float | None:
-    """Bring one gateway to its spec; seconds until it should be looked at again, None if it is gone."""
+def reconcile(key: Key, cluster: Cluster, facts: Facts) -> Outcome:
+    """Bring one gateway to its spec."""
     body = cluster.get(GATEWAY, *key)
     if body is None or body["metadata"].get("deletionTimestamp"):
-        return None  # what belongs to it has it as owner, and goes with it
+        return Outcome.GONE  # what belongs to it has it as owner, and goes with it
     gateway, faults = check(body)
     before = body.get("status") or {}
     seen = Observation(
@@ -58,8 +51,7 @@ def reconcile(key: Key, cluster: Cluster, facts: Facts) -> float | None:
         seen = _bring(gateway, body, cluster, facts)
     elif seen.applied:
         seen = _observe_last_good(body, seen, cluster, facts)
-    settled = _say(body, before, seen, cluster)
-    return facts.resync_seconds if settled else SOON
+    return Outcome.SETTLED if _say(body, before, seen, cluster) else Outcome.WAITING
 
 
 def _bring(gateway: AIGateway, body: Object, cluster: Cluster, facts: Facts) -> Observation:
@@ -86,19 +78,6 @@ def _observe_last_good(body: Object, seen: Observation, cluster: Cluster, facts:
     return _observe(context, objects(context), cluster, seen)
 
 
-def _last_good(context: Context) -> Object:
-    """The newest generation that could be applied, kept for when the next one cannot."""
-    gateway = context.gateway
-    content = json.dumps({
-        "apiVersion": gateway.api_version,
-        "kind": gateway.kind,
-        "metadata": {"name": context.name, "namespace": context.namespace},
-        "spec": gateway.spec.model_dump(mode="json", by_alias=True, exclude_unset=True),
-    })  # fmt: skip
-    metadata = context.metadata(LAST_GOOD)
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"gateway.json": content}}
-
-
 def _context(gateway: AIGateway, body: Object, facts: Facts) -> Context:
     images = gateway.spec.images
     return Context(
@@ -111,25 +90,25 @@ def _context(gateway: AIGateway, body: Object, facts: Facts) -> Context:
     )
 
 
-def _selector(context: Context) -> str:
-    return f"app.kubernetes.io/instance={context.name},app.kubernetes.io/managed-by={MANAGER}"
-
-
 def _live(context: Context, cluster: Cluster) -> dict[tuple[str, str], Object]:
     """What this gateway has, by kind and name."""
-    found = [o for kind in CHILDREN for o in cluster.find(kind, context.namespace, _selector(context))]
-    return {(o["kind"], o["metadata"]["name"]): o for o in found}
+    return {named(body): body for body in cluster.belongings(Key(context.namespace, context.name))}
 
 
 def _apply(context: Context, live: Mapping[tuple[str, str], Object], cluster: Cluster) -> list[Object]:
     """Everything that should exist; what is there already as it should be is not written."""
-    found = {name: generated.values_of(o) for (kind, name), o in live.items() if kind == SECRET.kind}
-    wanted = generated.wanted(context, found, datetime.now(UTC))
-    secrets = [generated.manifest(context, name, values) for name, values in wanted.items()]
-    made = [*secrets, *objects(context), _last_good(context)]
+    made = everything(context, _with_keys(context, live, cluster), datetime.now(UTC))
     for body in map(stamped, made):
         _put(body, live.get((body["kind"], body["metadata"]["name"])), context, cluster)
     return made
+
+
+def _with_keys(context: Context, live: Mapping[Named, Object], cluster: Cluster) -> Mapping[Named, Object]:
+    """Before a key is made the API server itself is asked whether there is one: what is told of may come late."""
+    if all((SECRET.kind, name) in live for name in generated.names(context)):
+        return live
+    found = cluster.find(SECRET, context.namespace, selector(context))
+    return {**live, **{named(body): body for body in found}}
 
 
 def _put(body: Object, live: Object | None, context: Context, cluster: Cluster) -> None:
@@ -137,36 +116,30 @@ def _put(body: Object, live: Object | None, context: Context, cluster: Cluster) 
     if is_there(body, live):
         return
     kind, name = kind_of(body), body["metadata"]["name"]
-    if live is None:
-        for other in cluster.find(kind, context.namespace, name=name):
-            _require_ours(context, other)
+    if live is None and (other := cluster.get(kind, context.namespace, name)) is not None:
+        _require_ours(context, other)
     if was_changed_by_others(body, live) or not is_there(body, cluster.apply(kind, body)):
         cluster.overwrite(kind, body)
     log.info("applied %s %s/%s", body["kind"], context.namespace, name)
 
 
 def _require_ours(context: Context, other: Object) -> None:
-    owners = [owner["uid"] for owner in other["metadata"].get("ownerReferences", [])]
-    if context.uid not in owners:
-        named = f'{other.get("kind", "object")} "{other["metadata"]["name"]}"'
-        raise Refused(f"the {named} exists and is not this gateway's; choose another name or remove it")
+    if not is_ours(context, other):
+        raise Refused(taken(other))
 
 
 def _prune(context: Context, made: list[Object], live: Mapping[tuple[str, str], Object], cluster: Cluster) -> None:
-    """Delete what is ours and is wanted no more. What somebody else owns is not ours, whatever its labels say."""
-    wanted = {(o["kind"], o["metadata"]["name"]) for o in made}
+    """Delete what is ours and is wanted no more."""
     kinds = {kind.kind: kind for kind in CHILDREN}
-    for (kind, name), body in live.items():
-        owners = [o["uid"] for o in body["metadata"].get("ownerReferences", [])]
-        if (kind, name) not in wanted and context.uid in owners:
-            cluster.delete(kinds[kind], context.namespace, name)
-            log.info("deleted %s %s/%s", kind, context.namespace, name)
+    for kind, name in left_over(context, made, live):
+        cluster.delete(kinds[kind], context.namespace, name, live[kind, name]["metadata"]["uid"])
+        log.info("deleted %s %s/%s", kind, context.namespace, name)
 
 
 def _observe(context: Context, made: list[Object], cluster: Cluster, seen: Observation) -> Observation:
     """Look at Deployments, ask the pods, and send the synthetic request if all have acknowledged."""
     live = _live(context, cluster)
-    pods = pods_of(cluster.find(POD, context.namespace, _selector(context)))
+    pods = pods_of(cluster.find(POD, context.namespace, selector(context), recent=True))
     behind, probed, error = _ask(context, made, live, [pod for pod in pods if pod.address], cluster)
     return Observation(
         seen.generation, seen.applied, seen.faults, seen.refused, _parts(live), behind, probed, error,
@@ -260,7 +233,7 @@ def _warnings(gateway: AIGateway) -> list[str]:
 
 
 def _say(body: Object, before: Mapping[str, Any], seen: Observation, cluster: Cluster) -> bool:
-    """Write the status and events if anything changed; True if all is settled."""
+    """Write the status and events if anything changed; True if nothing is waited for."""
     now = datetime.now(UTC)
     after = status.status(seen, before, now)
     metadata = body["metadata"]
@@ -272,5 +245,5 @@ def _say(body: Object, before: Mapping[str, Any], seen: Observation, cluster: Cl
             bad = (change["type"] == "Degraded") == (change["status"] == "True") and change["type"] != "Progressing"
             cluster.event(about, change["reason"], f"{change['type']}: {change['message']}", warning=bad, now=stamp)
     conditions: dict[str, str] = {c["type"]: c["status"] for c in after["conditions"]}
-    moving = conditions["Progressing"] == "True"
-    return not moving and (conditions["Serving"] == "True" or conditions["Accepted"] == "False")
+    good = conditions["Serving"] == "True" and conditions["Degraded"] == "False"
+    return conditions["Progressing"] == "False" and (good or conditions["Accepted"] == "False")

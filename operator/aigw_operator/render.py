@@ -13,6 +13,13 @@ import yaml
 from aigw_contract.gateway import GatewaySpec
 from aigw_operator.desired.context import Context
 from aigw_operator.desired.objects import objects
+from aigw_operator.pki import CERTIFICATE_LIFE
+
+WARNING = f"""#
+# The Secrets below hold PRIVATE KEYS: keep them where secrets are kept, and not in Git as they are.
+# They are new on each run and belong together: apply them once, all of them. Without --with-secrets they are left out.
+# Certificates end after {CERTIFICATE_LIFE.days} days, and nobody but an operator renews them: bring new ones in time.
+#"""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -34,7 +41,8 @@ def render(context: Context, secrets: Sequence[Any] = ()) -> str:
     made = [] if secrets else secrets_made(context)
     comment = [
         f"# AIGateway {context.name}: what the operator applies to the namespace {context.namespace}.",
-        *_list("Secrets that the operator makes; without it they are yours to make:", made),
+        *_list("Secrets that the operator makes; without it they are yours to make (or --with-secrets):", made),
+        *([WARNING] if secrets else []),
         *_list("What it needs and you bring:", sorted(set(brought(context.gateway.spec)))),
     ]
     return "\n".join(comment) + "\n" + to_yaml([*secrets, *objects(context)])

@@ -17,6 +17,7 @@ class OperatorSettings(BaseSettings):
     workers: int = Field(4, ge=1, description="Gateways that are reconciled at a time.")
     resync_seconds: float = Field(60.0, gt=0, description="How often a gateway is looked at when nothing changed.")
     health_port: int = 8080
+    metrics_port: int = 8082
 
     @property
     def namespaces(self) -> list[str]:

@@ -44,13 +44,13 @@ def get(*words: str) -> Any:
     return json.loads(kubectl("get", *words, "-o", "json"))
 
 
-def until(what: str, true: Callable[[], bool], seconds: float = 60) -> None:
+def until(what: str, true: Callable[[], bool], seconds: float = 60, every: float = 0.5) -> None:
     """Wait until it is so; `what` names it when it never is."""
     deadline = time.monotonic() + seconds
     while not true():
         if time.monotonic() > deadline:
             raise Failed(f"not within {seconds:g} s: {what}")
-        time.sleep(0.5)
+        time.sleep(every)
 
 
 def conditions(namespace: str, name: str) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The operator's chart: rights for what it does and no more, and names that its code knows."""
 
+import json
 from typing import Any
 
 import pytest
@@ -40,9 +41,7 @@ def test_there_is_no_wildcard(helm: Helm) -> None:
 def test_it_may_do_what_it_does_with_each_kind_that_it_makes(helm: Helm) -> None:
     found = verbs(helm.template(OPERATOR))
     for kind in kinds.CHILDREN:
-        watched = set() if kind.optional else {"watch"}
-        one_by_one = {"get"} if kind in (kinds.SECRET, kinds.CONFIG_MAP) else set()
-        assert found[resource(kind)] == {"list", "create", "patch", "delete"} | watched | one_by_one, kind.kind
+        assert found[resource(kind)] == {"get", "list", "watch", "create", "patch", "delete"}, kind.kind
 
 
 def test_it_may_do_nothing_with_any_other_kind(helm: Helm) -> None:
@@ -81,6 +80,14 @@ def test_with_namespaces_it_has_no_right_to_objects_elsewhere(helm: Helm) -> Non
     assert places == {"eu", "us"}
     bound = [o for o in objects if o["kind"] == "RoleBinding"]
     assert {s["namespace"] for o in bound for s in o["subjects"]} == {"ai"}
+
+
+def test_its_metrics_can_be_read_by_those_who_are_named_alone(helm: Helm) -> None:
+    assert only(helm.template(OPERATOR), "NetworkPolicy")["spec"]["ingress"] == []
+    peers = [{"namespaceSelector": {"matchLabels": {"name": "monitoring"}}}]
+    option = f"networkPolicy.metricsFrom={json.dumps(peers)}"
+    found = only(helm.template(OPERATOR, "--set-json", option), "NetworkPolicy")
+    assert found["spec"]["ingress"] == [{"from": peers, "ports": [{"port": "metrics", "protocol": "TCP"}]}]
 
 
 def test_ways_to_say_which_namespaces_exclude_each_other(helm: Helm) -> None:

@@ -1,76 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The queue and the Lease: what wakes whom, and who may act."""
+"""The Lease and drift: who may act, and on what."""
 
-import asyncio
-import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 
-from aigw_operator import workqueue
 from aigw_operator.cluster import Cluster, Conflict
 from aigw_operator.drift import is_there, stamped, was_changed_by_others
 from aigw_operator.leader import LEASE_SECONDS, RENEW_SECONDS, Leader
-from aigw_operator.reconcile import Key
-from aigw_operator.workqueue import WorkQueue
-
-EU, US = Key("n", "eu"), Key("n", "us")
-
-
-@pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workqueue, "FIRST_RETRY", 0.01)
-
-
-async def test_a_burst_is_one_look() -> None:
-    seen: list[Key] = []
-
-    def work(key: Key) -> None:
-        seen.append(key)
-
-    queue = WorkQueue(work, 2)
-    for _ in range(100):
-        queue.add(EU, 0.02)
-        queue.add(US, 0.02)
-    await asyncio.sleep(0.15)
-    assert sorted(seen) == [EU, US]
-
-
-async def test_a_change_during_a_look_is_looked_at_afterwards_and_never_beside_it() -> None:
-    inside, most, looks = 0, 0, 0
-    go = threading.Event()
-
-    def work(key: Key) -> None:
-        nonlocal inside, most, looks
-        inside += 1
-        looks += 1
-        most = max(most, inside)
-        go.wait(1)
-        inside -= 1
-
-    queue = WorkQueue(work, 4)
-    queue.add(EU, 0)
-    await asyncio.sleep(0.05)
-    queue.add(EU, 0)
-    queue.add(EU, 0)
-    go.set()
-    await asyncio.sleep(0.4)
-    assert (looks, most) == (2, 1)
-
-
-async def test_a_failed_look_is_repeated() -> None:
-    looks = 0
-
-    def work(key: Key) -> None:
-        nonlocal looks
-        looks += 1
-        if looks < 3:
-            raise OSError("the API is away")
-
-    WorkQueue(work, 1).add(EU, 0)
-    await asyncio.sleep(0.3)
-    assert looks == 3
 
 
 class OneLease:

@@ -4,12 +4,13 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
-from aigw_operator import generated
+from aigw_operator import generated, pki
 from aigw_operator.desired.objects import objects
 from aigw_operator.render import brought, render, secrets_made, to_yaml
 from aigw_standalone.cli import main
@@ -78,3 +79,53 @@ def test_the_command_names_faults(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["render", "-f", str(file)])
     assert done.exit_code == 2
     assert 'no model "qwen-coder"' in done.output
+
+
+def with_secrets(tmp_path: Path, manifest: Any = GOOD) -> str:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(to_yaml([manifest]))
+    done = CliRunner().invoke(main, ["render", "-f", str(file), "--with-secrets"])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_with_secrets_everything_is_there_that_pods_mount_and_nobody_brings(tmp_path: Path) -> None:
+    bodies = list(yaml.safe_load_all(with_secrets(tmp_path)))
+    secrets = {body["metadata"]["name"]: body["data"] for body in bodies if body["kind"] == "Secret"}
+    assert bodies[len(secrets) :] == objects(context())
+    for pod in (body["spec"]["template"]["spec"] for body in bodies if body["kind"] == "Deployment"):
+        for volume in pod["volumes"]:
+            for source in (volume, *volume.get("projected", {}).get("sources", [])):
+                wanted = source.get("secret", {"optional": True})
+                if not wanted.get("optional"):  # the provider's own key
+                    found = secrets[wanted.get("secretName") or wanted["name"]]
+                    assert {item["key"] for item in wanted.get("items", [])} <= set(found)
+
+
+def test_the_certificates_are_those_of_the_authority(tmp_path: Path) -> None:
+    bodies = yaml.safe_load_all(with_secrets(tmp_path))
+    found = {b["metadata"]["name"]: generated.values_of(b) for b in bodies if b["kind"] == "Secret"}
+    now = datetime.now(UTC)
+    authority = generated.authority_of(context(), found, now)
+    assert found["eu-tls-router"]["ca.crt"] == authority.bundle
+    for part in ("auth", "provider-anthropic", "provider-vllm"):
+        values = found[f"eu-tls-{part}"]
+        assert pki.is_good(pki.Pair(values["tls.crt"], values["tls.key"]), authority, context().host(part), now)
+
+
+def test_it_warns_of_private_keys_that_are_new_each_time(tmp_path: Path) -> None:
+    text = with_secrets(tmp_path)
+    head = text.partition("---\n")[0]
+    assert "PRIVATE KEYS" in head
+    assert "new on each run" in head
+    assert "yours to make" not in head
+    assert text != with_secrets(tmp_path)
+    assert "PRIVATE" not in render(context())
+
+
+def test_a_key_that_is_brought_is_not_made(tmp_path: Path) -> None:
+    manifest = GOOD | {"spec": GOOD["spec"] | {"keys": KEYS}}
+    names = [
+        b["metadata"]["name"] for b in yaml.safe_load_all(with_secrets(tmp_path, manifest)) if b["kind"] == "Secret"
+    ]
+    assert names == ["eu-ca", "eu-tls-router", "eu-tls-auth", "eu-tls-provider-anthropic", "eu-tls-provider-vllm"]
