@@ -21,7 +21,7 @@ $(MADE): requirements/dev.txt pyproject.toml
 	@touch $@
 
 up: $(MADE) ## run a gateway with the echo provider until Ctrl-C (ARGS="-f gateway.yaml" for another)
-	@exec $(BIN)/aigw up $(ARGS)
+	@exec $(BIN)/aigw up $(if $(findstring -f ,$(ARGS) ),,--echo) $(ARGS)
 
 test: $(MADE) ## run all tests (ARGS="tests/unit -x" for some)
 	$(BIN)/python -m pytest $(ARGS)

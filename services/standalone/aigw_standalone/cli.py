@@ -33,6 +33,7 @@ def main() -> None:
 
 @main.command()
 @FILES
+@click.option("--echo", is_flag=True, help="The built-in echo provider, whatever the environment says.")
 @click.option("--host", show_default="127.0.0.1", help="Address of the router; all else stays local.")
 @click.option("--port", type=int, show_default="5052", help="Port of the router; 0 takes a free one.")
 @click.option("--metrics-host", show_default="127.0.0.1", help="Address of the router's metrics.")
@@ -47,6 +48,8 @@ def up(**options: Any) -> None:
     """
     from aigw_standalone import up as running  # noqa: PLC0415 - `aigw check` and `aigw --help` need none of it
 
+    if options["files"] and options["echo"]:
+        raise click.UsageError("give -f or --echo, not both")
     try:
         running.up(Options(**options))
     except running.UsageFault as fault:

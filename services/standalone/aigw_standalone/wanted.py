@@ -16,6 +16,7 @@ class Options(NamedTuple):
     """The command line; what it leaves out (None) the environment may say."""
 
     files: Sequence[Path]
+    echo: bool  # the built-in gateway, whatever the environment says of providers
     host: str | None
     port: int | None
     metrics_host: str | None
@@ -36,7 +37,7 @@ class Wanted(NamedTuple):
 def find(options: Options, environ: Mapping[str, str]) -> Wanted:
     """The files, or what the variables of GitLab's image make. Raises BadManifest."""
     settings = _settings(options, environ)
-    if options.files:
+    if options.files or options.echo:
         return Wanted(manifest.read(options.files), settings)
     made = environment.read(environ)
     for name in FILES if made.names else ():

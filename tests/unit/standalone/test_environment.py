@@ -172,3 +172,10 @@ class TestSecrets:
                      for n, values in beside.items() for k, v in values.items()]  # fmt: skip
         with pytest.raises(BadManifest, match=r"spec\.keys\.signing: not a PEM private key"):
             parse([made.document, *documents])
+
+
+def test_echo_is_echo_whatever_the_environment_says() -> None:
+    options = Options((), True, None, None, None, None, None, False)
+    found = find(options, {"ANTHROPIC_API_KEY": "sk-1"})
+    assert [provider.type for provider in found.manifest.gateway.spec.providers] == ["Echo"]
+    assert found.notes == ()
