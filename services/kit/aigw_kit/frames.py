@@ -52,7 +52,9 @@ class FrameStream:
 
         def take(chunk: bytes) -> bool:
             frames = self._decode(chunk)
-            return not frames or (sink(frames) and type(frames[-1]) is Delta)
+            if not frames:
+                return True
+            return sink(frames) and type(frames[-1]) is Delta
 
         while not self.ended:
             try:
@@ -71,7 +73,11 @@ class FrameStream:
 
     def _decode(self, chunk: bytes) -> list[Frame]:
         try:
-            return self._seen(self._decoder.feed(chunk) if chunk else self._decoder.end())
+            frames = self._decoder.feed(chunk) if chunk else self._decoder.end()
+            if len(frames) == 1:  # as nearly always
+                self.last = frames[0]
+                return frames
+            return self._seen(frames)
         except EventTooLarge:
             return self._seen([Broken(Failure("cut", "an event of the stream is too large"))])
 

@@ -30,10 +30,11 @@ class EventReader:
         self._data: list[bytes] = []
         self._size = 0
         self._started = False
+        self._between = False  # nothing of an event has been read
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Raises EventTooLarge."""
-        if self._between_events and (events := _plain(chunk)):
+        if self._between and (events := _plain(chunk)):
             return events
         self._buffer += chunk
         lines, self._buffer = _split(self._buffer)
@@ -43,11 +44,8 @@ class EventReader:
         events = [event for line in lines if (event := self._line(line)) is not None]
         if len(self._buffer) + self._size > MOST_BYTES:
             raise EventTooLarge
+        self._between = self._started and not (self._buffer or self._data or self._name)
         return events
-
-    @property
-    def _between_events(self) -> bool:
-        return self._started and not (self._buffer or self._data or self._name)
 
     def _line(self, line: bytes) -> Event | None:
         if not line:
@@ -71,9 +69,11 @@ class EventReader:
 
 def _plain(chunk: bytes) -> list[Event]:
     """The events of a chunk that holds whole events, spelled as providers spell nearly all; none if it is not so."""
-    events, at, match = [], 0, PLAIN.match
+    if (whole := PLAIN.fullmatch(chunk)) is not None:
+        return [Event(whole[1] or b"", whole[2])]
+    events, at = [], 0
     while at < len(chunk):
-        found = match(chunk, at)
+        found = PLAIN.match(chunk, at)
         if found is None:
             return []
         events.append(Event(found[1] or b"", found[2]))

@@ -170,16 +170,20 @@ class MessagesDecoder(Decoder):
         self._end = End("other")
 
     def feed(self, chunk: bytes) -> list[Frame]:
-        return [frame for event in self._events.feed(chunk) if (frame := self._frame(event)) is not None]
+        frames = []
+        for event in self._events.feed(chunk):
+            if (frame := self._frame(event)) is not None:
+                frames.append(frame)
+        return frames
 
     def _frame(self, event: Event) -> Frame | None:
         try:
             data = self._decode(event.data)
         except UNREADABLE:
             return Broken(Failure("cut", "an event of the stream could not be read"))
+        if data.delta is not None and data.delta.type == "text_delta":
+            return Delta(data.delta.text)
         match data.type:
-            case "content_block_delta" if data.delta is not None and data.delta.type == "text_delta":
-                return Delta(data.delta.text)
             case "message_start" if data.message is not None:
                 self._end.usage = data.message.usage.after(Usage())
             case "message_delta":

@@ -14,6 +14,7 @@ from aigw_contract.table import AuthSettings
 from aigw_standalone import environment, plan
 from aigw_standalone.keys import Keys
 from aigw_standalone.manifest import ECHO, BadManifest, Secrets, parse
+from aigw_standalone.wanted import Options, find
 from unit.auth.making import public_pem, rsa_key
 from unit.standalone.samples import BASE, KEY, SAMPLES
 
