@@ -173,7 +173,7 @@ class MessagesDecoder(Decoder):
         frames = []
         for event in self._events.feed(chunk):
             if (frame := self._frame(event)) is not None:
-                frames.append(frame)
+                frames.append(frame)  # noqa: PERF401 - in Python 3.11 a comprehension is a call
         return frames
 
     def _frame(self, event: Event) -> Frame | None:
