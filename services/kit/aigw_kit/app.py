@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as StarletteRequest
 
 from aigw_contract.errors import MethodNotAllowed, NotFound, Refusal
+from aigw_kit.page import SECURITY, page
 
 Ready = Callable[[], Awaitable[list[str]]]
 """Says what is still missing; an empty list means ready."""
@@ -40,17 +41,15 @@ class Described(NamedTuple):
     refusals: dict[int, str]  # status -> reasons
 
 
-def build_app(
-    title: str, version: str, described: Iterable[Described], ready: Ready, revision: Revision, docs: bool = True
-) -> FastAPI:
+def build_app(title: str, version: str, described: Iterable[Described], ready: Ready, revision: Revision) -> FastAPI:
     """An app with probes, documentation and the translation of refusals."""
-    pages = {} if docs else {"docs_url": None, "openapi_url": None}
-    app = FastAPI(title=title, version=version, redoc_url=None, **pages)  # type: ignore[arg-type]
+    app = FastAPI(title=title, version=version, docs_url=None, redoc_url=None)
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(HTTPException, _no_route)
     _add_probes(app, ready, revision)
     document_once = _Document(app, list(described))
     app.openapi = document_once  # type: ignore[method-assign]
+    app.add_api_route("/docs", lambda: HTMLResponse(page(app.openapi()), headers=SECURITY), include_in_schema=False)
     return app
 
 
