@@ -17,15 +17,7 @@ from aigw_operator.render import render
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[2] / "examples"
 UPDATE = os.environ.get("AIGW_UPDATE_GOLDEN") == "1"
-NAMES = (
-    "01-laptop",
-    "03-fallback",
-    "11-regional",
-    "12-customer-dedicated",
-    "13-self-managed-own-models",
-    "14-air-gapped",
-    "15-gitops",
-)
+NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/gateway.yaml"))
 
 
 def rendered(name: str) -> str:
