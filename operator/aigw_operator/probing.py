@@ -4,7 +4,7 @@
 import ssl
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -12,10 +12,11 @@ import httpx
 import jwt
 import msgspec
 
-from aigw_contract.probes import Probed
+from aigw_contract.probes import Probe, Probed
 from aigw_operator.desired.context import PORT, Context
 
 TIMEOUT = 3.0
+MODEL_TIMEOUT = 25.0  # the router gives each model 20
 TOKEN_SECONDS = 120
 OPERATOR = "aigw-operator"
 
@@ -59,15 +60,19 @@ class Prober:
             found = threads.map(lambda pod: self._behind(pod, wanted.get(pod.part, "")), pods)
             return [why for why in found if why]
 
-    def probe(self, pods: list[Pod]) -> tuple[Probed | None, str]:
-        """A synthetic request through each router pod: the last answer if all gave one, else the first error."""
-        probed = None
+    def probe(self, pods: list[Pod], models: Sequence[str] = ()) -> tuple[Probed | None, str]:
+        """A synthetic request through each router pod: the first answer if all gave one, else the first error.
+
+        `models` are asked through the first pod alone, as it costs something.
+        """
+        answers: list[Probed] = []
         for pod in pods:
             if pod.part == "router":
-                probed, error = self._probe(pod)
+                probed, error = self._probe(pod, [] if answers else models)
                 if probed is None:
                     return None, f"{pod.name}: {error}"
-        return probed, "" if probed else "there is no router pod"
+                answers.append(probed)
+        return (answers[0], "") if answers else (None, "there is no router pod")
 
     def _behind(self, pod: Pod, wanted: str) -> str:
         try:
@@ -78,9 +83,12 @@ class Prober:
             return f"{pod.name} uses {answer.get('revision') or 'no revision'}, not {wanted}"
         return "" if answer.get("status") == "ok" else f"{pod.name} waits for {', '.join(answer.get('missing', []))}"
 
-    def _probe(self, pod: Pod) -> tuple[Probed | None, str]:
+    def _probe(self, pod: Pod, models: Sequence[str]) -> tuple[Probed | None, str]:
+        asked = msgspec.json.encode(Probe([*models]))
+        timeout = MODEL_TIMEOUT if models else TIMEOUT
+        url, name = self._at(pod, "/probe"), self._tls_name(pod)
         try:
-            answer = self._client.post(*self._at(pod, "/probe"), headers=self._headers(), **self._tls_name(pod))
+            answer = self._client.post(*url, headers=self._headers(), content=asked, timeout=timeout, **name)
         except httpx.HTTPError as error:
             return None, type(error).__name__
         if answer.status_code != 200:

@@ -7,7 +7,7 @@ reached raises; what is wrong with a gateway is data and ends in its status.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -65,7 +65,14 @@ def _bring(gateway: AIGateway, body: Object, cluster: Cluster, facts: Facts) -> 
         applied = (body.get("status") or {}).get("appliedGeneration", 0)
         return _observe_last_good(body, Observation(generation, applied, refused=str(refused)), cluster, facts)
     _prune(context, made, live, cluster)
-    return _observe(context, made, cluster, Observation(generation, generation, warnings=_warnings(gateway)))
+    seen = Observation(generation, generation, warnings=_warnings(gateway))
+    return _observe(context, made, cluster, seen, _to_ask(gateway, body))
+
+
+def _to_ask(gateway: AIGateway, body: Object) -> Sequence[str]:
+    """Models that the next probe asks: once for a generation, as it costs something."""
+    served = (body.get("status") or {}).get("servingGeneration", 0)
+    return [] if served == body["metadata"]["generation"] else gateway.spec.probe.models
 
 
 def _observe_last_good(body: Object, seen: Observation, cluster: Cluster, facts: Facts) -> Observation:
@@ -136,11 +143,13 @@ def _prune(context: Context, made: list[Object], live: Mapping[tuple[str, str], 
         log.info("deleted %s %s/%s", kind, context.namespace, name)
 
 
-def _observe(context: Context, made: list[Object], cluster: Cluster, seen: Observation) -> Observation:
+def _observe(
+    context: Context, made: list[Object], cluster: Cluster, seen: Observation, models: Sequence[str] = ()
+) -> Observation:
     """Look at Deployments, ask the pods, and send the synthetic request if all have acknowledged."""
     live = _live(context, cluster)
     pods = pods_of(cluster.find(POD, context.namespace, selector(context), recent=True))
-    behind, probed, error = _ask(context, made, live, [pod for pod in pods if pod.address], cluster)
+    behind, probed, error = _ask(context, made, live, [pod for pod in pods if pod.address], cluster, models)
     return Observation(
         seen.generation, seen.applied, seen.faults, seen.refused, _parts(live), behind, probed, error,
         _missing_secrets(context, cluster), seen.warnings, context.url("router"),
@@ -148,7 +157,12 @@ def _observe(context: Context, made: list[Object], cluster: Cluster, seen: Obser
 
 
 def _ask(
-    context: Context, made: list[Object], live: Mapping[tuple[str, str], Object], pods: list[Any], cluster: Cluster
+    context: Context,
+    made: list[Object],
+    live: Mapping[tuple[str, str], Object],
+    pods: list[Any],
+    cluster: Cluster,
+    models: Sequence[str],
 ) -> tuple[list[str], Any, str]:
     keys = _keys(context, live, cluster)
     if keys is None:
@@ -158,7 +172,7 @@ def _ask(
         behind = prober.behind(pods, _revisions(made))
         if behind:
             return behind, None, ""
-        probed, error = prober.probe(pods)
+        probed, error = prober.probe(pods, models)
         return [], probed, error
     finally:
         prober.close()

@@ -126,12 +126,19 @@ def serving(seen: Observation) -> Condition:
         return _serving(seen, False, Reason.WAITING_FOR_PODS, f"No ready pod of {', '.join(waiting) or 'any part'}")
     if seen.behind:
         return _serving(seen, False, Reason.WAITING_FOR_ACKNOWLEDGEMENT, "; ".join(seen.behind))
-    if seen.probed is None:
-        return _serving(seen, False, Reason.PROBE_FAILED, seen.probe_error or "No router pod could be probed")
-    if seen.probed.unreachable:
-        lost = ", ".join(seen.probed.unreachable)
-        return _serving(seen, False, Reason.PROBE_FAILED, f"The router does not reach {lost}")
+    if failed := _probe_failed(seen):
+        return _serving(seen, False, Reason.PROBE_FAILED, failed)
     return _serving(seen, True, Reason.PROBE_SUCCEEDED, "A synthetic request went router, auth, providers and back")
+
+
+def _probe_failed(seen: Observation) -> str:
+    """Why the synthetic request does not count, or empty."""
+    if seen.probed is None:
+        return seen.probe_error or "No router pod could be probed"
+    if seen.probed.unreachable:
+        return f"The router does not reach {', '.join(seen.probed.unreachable)}"
+    silent = [f"{model} ({why})" for model, why in seen.probed.models.items() if why]
+    return f"These models were asked and did not answer: {', '.join(silent)}" if silent else ""
 
 
 def degraded(seen: Observation) -> Condition:

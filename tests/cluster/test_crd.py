@@ -105,6 +105,7 @@ REFUSED = [
     (f"{F}/chat/models/0/name", "gpt", 'spec.features.chat.models: Invalid value: there is no model "gpt" in spec.models'),
     (f"{F}/codeCompletions/models/0/name", "gpt", 'there is no model "gpt" in spec.models'),
     (M, [], 'there is no model "'),
+    ("spec/probe", {"models": ["gpt"]}, 'spec.probe.models: Invalid value: there is no model "gpt" in spec.models'),
     (f"{M}/1/name", "claude-sonnet", 'spec.models[1]: Duplicate value: {"name":"claude-sonnet"}'),
     (f"{P}/1", {"name": "anthropic", "type": "Echo"}, 'spec.providers[1]: Duplicate value: {"name":"anthropic"}'),
     ("spec/auth/issuers/1", {"name": "gitlab-com", "url": "https://b.example"}, 'spec.auth.issuers[1]: Duplicate value: {"name":"gitlab-com"}'),

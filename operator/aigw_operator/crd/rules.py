@@ -53,6 +53,17 @@ def _known_model(feature: str) -> Rule:
     )
 
 
+def _known_probe_model() -> Rule:
+    names = "(has(self.models) ? self.models.map(m, m.name) : [])"
+    unknown = f"self.probe.models.filter(name, !(name in {names}))"
+    return Rule(
+        f"!has(self.probe) || !has(self.probe.models) || {unknown}.size() == 0",
+        "probe names a model that is not in spec.models",
+        f"'there is no model \"' + {unknown}[0] + '\" in spec.models'",
+        ".probe.models",
+    )
+
+
 def _needs(field: str, kind: str, example: str) -> Rule:
     return Rule(f"self.type != '{kind}' || has(self.{field})", f"is required for {kind}, {example}", "", f".{field}")
 
@@ -69,7 +80,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "metadata.name and the name of a provider have more than 53 characters together: shorten one",
         ),
     ),
-    "GatewaySpec": (_known_provider(), *(_known_model(feature) for feature in FEATURES), Rule(
+    "GatewaySpec": (_known_provider(), *(_known_model(feature) for feature in FEATURES), _known_probe_model(), Rule(
         "!has(self.network) || !has(self.network.callers) || size(self.network.callers) == 0 || !has(self.expose) "
         "|| self.expose.serviceType == 'ClusterIP'",
         "never matches: a Service of type NodePort or LoadBalancer lets anyone call",

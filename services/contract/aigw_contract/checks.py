@@ -97,6 +97,9 @@ def _known_models(spec: GatewaySpec) -> Iterator[Fault]:
         for at, choice in enumerate(feature.models):
             if choice.name not in known:
                 yield Fault(f"{path}.models[{at}].name", _unknown("model", choice.name, known))
+    for at, name in enumerate(spec.probe.models):
+        if name not in known:
+            yield Fault(f"spec.probe.models[{at}]", _unknown("model", name, known))
 
 
 def _weights(spec: GatewaySpec) -> Iterator[Fault]:

@@ -120,6 +120,16 @@ class Limits(Spec):
     )
 
 
+class Probing(Spec):
+    """What `Serving` rests on beside a request through all parts, which costs nothing."""
+
+    models: list[Name] = Field(
+        [],
+        max_length=16,
+        description="Models that are really asked, for a few tokens, before a generation is called Serving.",
+    )
+
+
 class GatewaySpec(Spec):
     """What the gateway should be."""
 
@@ -138,6 +148,7 @@ class GatewaySpec(Spec):
     workloads: Workloads = Field(Workloads(), description="Replicas and resources of the parts.")
     expose: Expose = Field(Expose(), description="How the router is reached from outside the cluster.")
     network: Network = Field(Network(), description="NetworkPolicies: who may connect to whom.")
+    probe: Probing = Field(Probing(), description="What Serving rests on; by default no model is asked.")
     monitoring: Monitoring = Field(Monitoring(), description="How metrics are found by Prometheus.")
     keys: Keys = Field(Keys(), description="Keys of your own, in place of those that the operator makes.")
     trust: Trust | None = Field(None, description="Authorities of your own, beside the public ones.")

@@ -2,7 +2,7 @@
 """A synthetic request through the whole gateway, `POST /probe`: what it finds out.
 
 It goes router → auth → every provider service as a caller's request would, with a token that auth must accept, and asks
-each provider what it knows without calling the AI provider, so it spends no tokens.
+each provider what it knows without calling the AI provider. Only models that it is told to ask cost tokens.
 """
 
 from typing import Literal
@@ -12,6 +12,12 @@ from msgspec import Struct
 from aigw_contract.failures import Kind
 
 CredentialState = Literal["present", "missing", "not_needed"]
+
+
+class Probe(Struct, omit_defaults=True):
+    """The body, which may be left out. `models`: names in the routing table that are really asked, for a few tokens."""
+
+    models: list[str] = []
 
 
 class ProviderState(Struct, omit_defaults=True):
@@ -31,3 +37,4 @@ class Probed(Struct, omit_defaults=True):
     revision: str  # of the routing table
     providers: dict[str, ProviderState] = {}
     unreachable: list[str] = []
+    models: dict[str, str] = {}  # a model that was asked -> why it gave no answer, or empty

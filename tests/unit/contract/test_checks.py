@@ -33,6 +33,7 @@ CASES = [
     # rules
     (f"{M}/1/provider", "foo", 'spec.models[1].provider: no provider "foo" (known: anthropic, vllm)'),
     (f"{F}/chat/models/0/name", "gpt", 'spec.features.chat.models[0].name: no model "gpt" (known: claude-sonnet, qwen-coder)'),
+    ("spec/probe", {"models": ["gpt"]}, 'spec.probe.models[0]: no model "gpt" (known: claude-sonnet, qwen-coder)'),
     (f"{M}/1/name", "claude-sonnet", 'spec.models[0].name: "claude-sonnet" is used 2 times'),
     (f"{I}/1", {"name": "gitlab-com", "url": "https://b.example"}, 'spec.auth.issuers[0].name: "gitlab-com" is used 2 times'),
     (f"{F}/codeCompletions/models/1", {"name": "claude-sonnet"}, "spec.features.codeCompletions.models: give every model a weight"),

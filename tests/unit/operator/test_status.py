@@ -43,6 +43,7 @@ CASES: list[tuple[str, dict[str, Any], str, tuple[bool, Reason]]] = [
     ("old pods", {"parts": [Part("router", 2, 1, 3, False)]}, "Serving", (False, Reason.WAITING_FOR_PODS)),
     ("no parts", {"parts": []}, "Serving", (False, Reason.WAITING_FOR_PODS)),
     ("no probe", {"probed": None, "probe_error": "x"}, "Serving", (False, Reason.PROBE_FAILED)),
+    ("silent", {"probed": Probed("r1", models={"a": "", "b": "timeout"})}, "Serving", (False, Reason.PROBE_FAILED)),
     ("lost", {"probed": Probed("r1", {}, ["echo"])}, "Serving", (False, Reason.PROBE_FAILED)),
     ("secret", {"missing_secrets": ["spec: none"]}, "Degraded", (True, Reason.CREDENTIAL_MISSING)),
     (
