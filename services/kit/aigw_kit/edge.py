@@ -77,7 +77,7 @@ class Edge:
             request.status = request.status or CLIENT_CLOSED_REQUEST
             request.fields["cut"] = True
         except asyncio.CancelledError:
-            if request.exchange is None or not request.exchange.protocol.lost:
+            if request.exchange is None or not request.exchange.carrier.lost:
                 raise
             request.status = CLIENT_CLOSED_REQUEST
         except Exception:
@@ -143,15 +143,15 @@ def _end_when_lost(request: Request) -> None:
     """From now on the loss of the connection cancels the request's task. Raises ClientGone if it is lost already."""
     exchange = request.exchange
     if exchange is not None:
-        if exchange.protocol.lost:
+        if exchange.carrier.lost:
             raise ClientGone
-        exchange.protocol.serving = exchange
+        exchange.carrier.serving = exchange
 
 
 def _end_no_more(request: Request) -> None:
     exchange = request.exchange
-    if exchange is not None and exchange.protocol.serving is exchange:
-        exchange.protocol.serving = None
+    if exchange is not None and exchange.carrier.serving is exchange:
+        exchange.carrier.serving = None
 
 
 async def refuse(request: Request, refusal: Refusal) -> None:

@@ -8,16 +8,31 @@ are written where they arrive, outside of any task (`write_chunk`).
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
-
-if TYPE_CHECKING:
-    from aigw_kit.protocol import EdgeProtocol
+from uvicorn.server import ServerState
 
 Headers = list[tuple[bytes, bytes]]
 
 log = logging.getLogger("uvicorn.error")
+
+
+class Carrier(Protocol):
+    """The connection, as far as an exchange and its request need it.
+
+    `serving`: the exchange whose task is cancelled when the connection is lost.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    flow: FlowControl
+    server_state: ServerState
+    serving: "Exchange | None"
+    lost: bool
+
+    def on_response_complete(self) -> None: ...
 
 
 class Exchange(RequestResponseCycle):
@@ -33,15 +48,15 @@ class Exchange(RequestResponseCycle):
     expected_content_length = 0
     unframed = False
 
-    def __init__(self, protocol: "EdgeProtocol", scope: Any, *, keep_alive: bool, expect_continue: bool) -> None:
+    def __init__(self, carrier: Carrier, scope: Any, *, keep_alive: bool, expect_continue: bool) -> None:
         # Not super().__init__: what is the same for all requests stands above.
-        self.protocol = protocol
+        self.carrier = carrier
         self.scope = scope
-        self.transport = protocol.transport
-        self.flow = protocol.flow
-        self.default_headers = protocol.server_state.default_headers
-        self.message_event = cast(asyncio.Event, Signal(protocol.loop))
-        self.on_response = protocol.on_response_complete
+        self.transport = carrier.transport
+        self.flow = carrier.flow
+        self.default_headers = carrier.server_state.default_headers
+        self.message_event = cast(asyncio.Event, Signal(carrier.loop))
+        self.on_response = carrier.on_response_complete
         self.keep_alive = keep_alive
         self.waiting_for_100_continue = expect_continue
         self.body = bytearray()

@@ -98,14 +98,19 @@ class Request:
     async def drained(self) -> None:
         """Until the client has taken what was written. Does not wait if it keeps up."""
         if self._held or self.exchange is None or not self.exchange.writable:
-            held, self._held = b"".join(self._held), []
-            await self.write(held)
+            await self.write(b"")
 
     async def write(self, chunk: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await self._send({"type": "http.response.body", "body": self._after_held(chunk), "more_body": True})
 
     async def finish(self, chunk: bytes = b"") -> None:
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": False})
+        await self._send({"type": "http.response.body", "body": self._after_held(chunk), "more_body": False})
+
+    def _after_held(self, chunk: bytes) -> bytes:
+        if not self._held:
+            return chunk
+        held, self._held = self._held, []
+        return b"".join((*held, chunk))
 
     def _declared_length(self) -> int:
         try:

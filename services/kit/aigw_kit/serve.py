@@ -16,9 +16,10 @@ import uvloop
 
 from aigw_kit.edge import Edge
 from aigw_kit.logs import AccessLog
-from aigw_kit.protocol import EdgeProtocol, sweeping
+from aigw_kit.protocol import EdgeProtocol
 from aigw_kit.scrape import serve_metrics
 from aigw_kit.settings import ServiceSettings
+from aigw_kit.sweep import sweeping
 from aigw_kit.tls import ServerIdentity
 
 Background = Callable[[], Coroutine[Any, Any, None]]

@@ -22,6 +22,7 @@ from aigw_kit.request import Request
 from aigw_kit.settings import ServiceSettings
 
 MOST = 1000
+FLOOD = 100
 TEXT = (b"content-type", b"text/plain")
 
 
@@ -63,6 +64,21 @@ class Endpoints:
             await request.write(b"x" * 65536)
             await asyncio.sleep(0)
 
+    async def poured(self, request: Request) -> None:
+        await request.start(200, [TEXT])
+        request.write_now(b"one")
+        request.write_now(b"two")
+        await request.finish(b"three")
+
+    async def flood(self, request: Request) -> None:
+        """Numbered pieces of 64 KiB, written from outside for as long as the client keeps up."""
+        await request.start(200, [TEXT])
+        for number in range(FLOOD):
+            if not request.write_now(b"%065536d" % number):
+                self.note(request, "waits")
+                await request.drained()
+        await request.finish()
+
     async def cut(self, request: Request) -> None:
         await request.start(200, [TEXT])
         await request.write(b"one")
@@ -97,7 +113,20 @@ class Endpoints:
         self.note(request, "goes on")
 
     def hot(self) -> list[Hot]:
-        names = ["echo", "large", "stream", "wait", "endless", "cut", "refuse", "refuse_late", "fail", "fail_late"]
+        names = [
+            "echo",
+            "large",
+            "stream",
+            "wait",
+            "endless",
+            "cut",
+            "poured",
+            "flood",
+            "refuse",
+            "refuse_late",
+            "fail",
+            "fail_late",
+        ]
         return [*(Hot("POST", f"/{name}", getattr(self, name)) for name in names), Hot("POST", "/below/", self.below)]
 
 

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 
 from aigw_kit.guard import InternalKey
 from aigw_kit.protocol import EdgeProtocol
-from integration.kit.edging import Client, RunningEdge, request
+from integration.kit.edging import FLOOD, Client, RunningEdge, request
 
 pytestmark = pytest.mark.integration
 
@@ -421,3 +421,31 @@ async def test_the_client_by_hand_reads_answers(edge: RunningEdge) -> None:
     await client.post(b"/below/x")
     head, body = await client.answer()
     assert (head.status, body) == (200, b"/below/x")
+
+
+class TestWritingFromOutside:
+    """`write_now`, as upstreams' callbacks use it: what cannot be written at once is not lost."""
+
+    async def test_what_is_held_goes_out_with_the_end(self, edge: RunningEdge) -> None:
+        client = await edge.connect()
+        await client.send(b"POST /poured HTTP/1.0\r\ncontent-length: 0\r\n\r\n")
+        await client.head()
+        assert await client.rest() == b"onetwothree"
+
+    async def test_in_chunks(self, edge: RunningEdge) -> None:
+        client = await edge.connect()
+        await client.post(b"/poured")
+        await client.head()
+        assert await client.until(b"0\r\n\r\n") == b"3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n"
+
+    async def test_a_reader_that_is_slow_gets_all_in_order(self, edge: RunningEdge) -> None:
+        client = await edge.connect()
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await client.post(b"/flood")
+        await edge.until(lambda: ("/flood", "waits") in edge.endpoints.seen)
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        await client.head()
+        for number in range(FLOOD):
+            assert await client.until(b"\r\n") == b"10000\r\n"
+            assert int(await client.until(b"\r\n")) == number
+        assert await client.until(b"\r\n\r\n") == b"0\r\n\r\n"

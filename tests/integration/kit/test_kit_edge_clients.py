@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from aigw_kit.protocol import MOST_HEAD_BYTES, MOST_HEADERS, WRITE_TIMEOUT, EdgeProtocol, sweep
+from aigw_kit.protocol import MOST_HEAD_BYTES, MOST_HEADERS, EdgeProtocol
 from aigw_kit.serve import KEEP_ALIVE_SECONDS
+from aigw_kit.sweep import WRITE_TIMEOUT, sweep
 from integration.kit.edging import MOST, Client, RunningEdge, request
 
 pytestmark = pytest.mark.integration
