@@ -447,5 +447,5 @@ class TestWritingFromOutside:
         await client.head()
         for number in range(FLOOD):
             assert await client.until(b"\r\n") == b"10000\r\n"
-            assert int(await client.until(b"\r\n")) == number
+            assert int((await client.until(b"\r\n"))[-10:]) == number
         assert await client.until(b"\r\n\r\n") == b"0\r\n\r\n"
