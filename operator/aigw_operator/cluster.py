@@ -20,6 +20,8 @@ TIMEOUT = (5.0, 30.0)  # seconds to connect, and to answer
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 PAGE = "500"  # objects of a list that are in memory at a time, at both ends
+METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "update": "PUT", "delete": "DELETE"}
+"""As roles name what is done -> as HTTP does."""
 NOT_FOUND, CONFLICT = 404, 409
 
 Object = dict[str, Any]
@@ -41,7 +43,7 @@ class Cluster:
         self._api = api or _logged_in()
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
-        return self._call("GET", kind.path(namespace, name), missing=True)
+        return self._call("get", kind, namespace, name, missing=True)
 
     def find(
         self, kind: Kind, namespace: str, selector: str = "", name: str = "", *, recent: bool = False
@@ -63,47 +65,53 @@ class Cluster:
 
     def has(self, kind: Kind) -> bool:
         """Asked of the API's own directory, which everybody may read."""
-        found = self._call("GET", f"/apis/{kind.api_version}", missing=True) or {}
+        found = self._send("get", "", f"/apis/{kind.api_version}", missing=True) or {}
         return any(resource["name"] == kind.plural for resource in found.get("resources", []))
 
     def apply(self, kind: Kind, body: Object, manager: str = FIELD_MANAGER) -> Object:
         """Server-side apply: what we state is ours, what we stated before and state no more goes."""
         metadata = body["metadata"]
-        path = kind.path(metadata.get("namespace", ""), metadata["name"])
         query = [("fieldManager", manager), ("force", "true")]
-        applied = self._call("PATCH", path, body=body, query=query, content_type=APPLY)
+        place = (kind, metadata.get("namespace", ""), metadata["name"])
+        applied = self._call("patch", *place, body=body, query=query, content_type=APPLY)
         assert applied is not None  # noqa: S101 - only a GET may find nothing
         return applied
 
     def overwrite(self, kind: Kind, body: Object) -> Object:
         """Merge patch: lists become exactly ours. Server-side apply leaves what somebody else added to a list."""
         metadata = body["metadata"]
-        path = kind.path(metadata.get("namespace", ""), metadata["name"])
-        written = self._call("PATCH", path, body=body, query=[("fieldManager", FIELD_MANAGER)], content_type=MERGE)
+        place = (kind, metadata.get("namespace", ""), metadata["name"])
+        written = self._call("patch", *place, body=body, query=[("fieldManager", FIELD_MANAGER)], content_type=MERGE)
         assert written is not None  # noqa: S101 - only a GET may find nothing
         return written
 
+    def annotate(self, kind: Kind, namespace: str, name: str, annotations: dict[str, str]) -> None:
+        """Beside the annotations that it has. An object that is gone needs none."""
+        body = {"metadata": {"annotations": annotations}}
+        query = [("fieldManager", FIELD_MANAGER)]
+        self._call("patch", kind, namespace, name, body=body, query=query, content_type=MERGE, missing=True)
+
     def create(self, kind: Kind, body: Object) -> None:
         """Raises Conflict if it exists."""
-        self._call("POST", kind.path(body["metadata"].get("namespace", "")), body=body)
+        self._call("create", kind, body["metadata"].get("namespace", ""), body=body)
 
     def replace(self, kind: Kind, body: Object) -> None:
         """Raises Conflict if it is not what it was when it was read."""
         metadata = body["metadata"]
-        self._call("PUT", kind.path(metadata.get("namespace", ""), metadata["name"]), body=body)
+        self._call("update", kind, metadata.get("namespace", ""), metadata["name"], body=body)
 
     def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Raises Conflict if the name is another object's by now."""
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
-        self._call("DELETE", kind.path(namespace, name), body=options, missing=True)
+        self._call("delete", kind, namespace, name, body=options, missing=True)
 
     def patch_status(self, kind: Kind, namespace: str, name: str, status: Object) -> None:
-        path = f"{kind.path(namespace, name)}/status"
-        self._call("PATCH", path, body={"status": status}, content_type=MERGE, missing=True)
+        body, path = {"status": status}, f"{kind.path(namespace, name)}/status"
+        self._send("patch", f"{kind.plural}/status", path, body=body, content_type=MERGE, missing=True)
 
     def event(self, about: Object, reason: str, message: str, *, warning: bool, now: str) -> None:
         metadata = about["metadata"]
-        self._call("POST", EVENT.path(metadata["namespace"]), body={
+        self._call("create", EVENT, metadata["namespace"], body={
             "apiVersion": "v1", "kind": "Event",
             "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
             "involvedObject": {
@@ -119,15 +127,19 @@ class Cluster:
         rest = ""
         while True:
             more = [("limit", PAGE), *([("continue", rest)] if rest else [])]
-            found = self._call("GET", kind.path(namespace), query=[*query, *more], missing=True) or {}
+            found = self._call("list", kind, namespace, query=[*query, *more], missing=True) or {}
             yield from found.get("items", [])
             rest = found.get("metadata", {}).get("continue", "")
             if not rest:
                 return
 
-    def _call(
+    def _call(self, verb: str, kind: Kind, namespace: str, name: str = "", **more: Any) -> Object | None:
+        return self._send(verb, kind.plural, kind.path(namespace, name), **more)
+
+    def _send(
         self,
-        method: str,
+        verb: str,
+        resource: str,
         path: str,
         *,
         body: Object | None = None,
@@ -137,11 +149,16 @@ class Cluster:
     ) -> Object | None:
         headers = {"Accept": "application/json", "Content-Type": content_type}
         request = self._api.param_serialize(
-            method, path, query_params=query or [], header_params=headers, body=body, auth_settings=["BearerToken"]
+            METHODS[verb],
+            path,
+            query_params=query or [],
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
         )
         answer = self._api.call_api(*request, _request_timeout=TIMEOUT)
         content = answer.read()  # type: ignore[no-untyped-call]
-        metrics.CALLS.labels(method, str(answer.status)).inc()
+        metrics.CALLS.labels(verb, resource, str(answer.status)).inc()
         if 200 <= answer.status < 300:
             found: Object = json.loads(content)
             return found

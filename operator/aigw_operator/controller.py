@@ -123,7 +123,7 @@ class Controller:
         if not self.leads():
             return Outcome.GONE
         settings = self.settings
-        facts = Facts(settings.image_prefix, settings.image_tag, settings.namespace, self._pod_monitors)
+        facts = Facts(settings.image_prefix, settings.image_tag, settings.namespace, self._pod_monitors, settings.lives)
         return reconcile(key, self.cluster, facts)
 
 

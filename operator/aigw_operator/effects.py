@@ -35,7 +35,7 @@ def effects(
             yield Effect(part.name, "starts", ["it is new"])
         elif name in wanted:
             settings = changed.get((CONFIG_MAP.kind, name[1]), [])
-            read = [at for at in _read(wanted[name]) if any(c.path.startswith("data") for c in changed.get(at, []))]
+            read = [at for at in read_by(wanted[name]) if any(c.path.startswith("data") for c in changed.get(at, []))]
             yield _effect(part.name, changed.get(name, []), settings, read)
 
 
@@ -50,8 +50,12 @@ def _effect(part: str, own: Sequence[Change], settings: Sequence[Change], read: 
         return Effect(part, "restarts", [line for change in template for line in _reasons(change, settings)])
     if read:
         return Effect(part, "re-reads", [_file(part, name) for name in read])
-    scaled = [str(change) for change in own if change.path == "spec.replicas"]
+    scaled = [_scaled(change) for change in own if change.path == "spec.replicas"]
     return Effect(part, "scales", scaled) if scaled else Effect(part, "is not affected", [])
+
+
+def _scaled(change: Change) -> str:
+    return str(change) if change.new is not None else f"the autoscaler has it from here, beginning with {change.old}"
 
 
 def _reasons(change: Change, settings: Sequence[Change]) -> list[str]:
@@ -59,7 +63,7 @@ def _reasons(change: Change, settings: Sequence[Change]) -> list[str]:
     return [str(inner) for inner in (change.path == REVISION and settings) or [change]]
 
 
-def _read(deployment: Object) -> list[Named]:
+def read_by(deployment: Object) -> list[Named]:
     """ConfigMaps and Secrets whose changes running pods notice by themselves."""
     volumes = deployment["spec"]["template"]["spec"]["volumes"]
     sources = [source for volume in volumes for source in (volume, *volume.get("projected", {}).get("sources", []))]

@@ -55,7 +55,7 @@ def authority_of(context: Context, found: Found, now: datetime) -> Authority:
     if "ca.key" in values:
         other = Pair(values["other.crt"], values["other.key"]) if "other.key" in values else None
         known = Authority(Pair(values["ca.crt"], values["ca.key"]), other)
-    return pki.rotated(known, f"AI Gateway {context.name}", now)
+    return pki.rotated(known, f"AI Gateway {context.name}", now, context.lives)
 
 
 def manifests(context: Context, found: Found, now: datetime) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def _certificate(context: Context, part: str, authority: Authority, found: Found
     values = found.get(context.object_name(f"tls-{part}"), {})
     pair = Pair(values.get("tls.crt", b""), values.get("tls.key", b""))
     if not pki.is_good(pair, authority, context.host(part), now):
-        pair = pki.certificate(authority, context.host(part), now)
+        pair = pki.certificate(authority, context.host(part), now, context.lives)
     return {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": authority.bundle}
 
 

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gateway's own certificate authority, and certificates for its parts. Pure but for the randomness of keys.
 
-EC P-256. An authority lives two years and a certificate 90 days; both are renewed when a third of their life is left.
-A new authority is first only believed (the bundle holds it beside the old one) and signs after an hour, when every pod
-has re-read its bundle; so no connection fails in between.
+EC P-256. An authority lives two years and a certificate 90 days, or what `Lives` says; both are renewed when a third of
+their life is left. A new authority is first only believed (the bundle holds it beside the old one) and signs after an
+hour, when every pod has re-read its bundle; so no connection fails in between.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from cryptography import x509
@@ -14,10 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-AUTHORITY_LIFE = timedelta(days=730)
-CERTIFICATE_LIFE = timedelta(days=90)
-SPREAD = timedelta(hours=1)  # from believing a new authority to its signing
-SKEW = timedelta(minutes=5)
+from aigw_operator.lives import USUAL, Lives
 
 
 class Pair(NamedTuple):
@@ -38,32 +35,33 @@ class Authority(NamedTuple):
         return self.signing.certificate + (self.other.certificate if self.other else b"")
 
 
-def rotated(authority: Authority | None, name: str, now: datetime) -> Authority:
+def rotated(authority: Authority | None, name: str, now: datetime, lives: Lives = USUAL) -> Authority:
     """The authority as it should be at `now`: the same object if nothing is due."""
     if authority is None:
-        return Authority(_self_signed(name, now))
+        return Authority(_self_signed(name, now, lives))
     other = authority.other
     if other is None:
         due = _due(authority.signing, now)
-        return authority._replace(other=_self_signed(name, now)) if due else authority
+        return authority._replace(other=_self_signed(name, now, lives)) if due else authority
     newer = _begins(other) > _begins(authority.signing)
-    if newer and now >= _begins(other) + SKEW + SPREAD:
+    if newer and now >= _begins(other) + lives.skew + lives.handover:
         return Authority(other, authority.signing)
     if not newer and now >= _ends(other):
         return Authority(authority.signing)
     return authority
 
 
-def certificate(authority: Authority, host: str, now: datetime) -> Pair:
+def certificate(authority: Authority, host: str, now: datetime, lives: Lives = USUAL) -> Pair:
     """A server certificate for a part's Service name."""
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = x509.load_pem_x509_certificate(authority.signing.certificate)
     names = x509.SubjectAlternativeName([x509.DNSName(host), x509.DNSName(f"{host}.cluster.local")])
     builder = (
-        _builder(_name(host[:64]), issuer.subject, key, now, CERTIFICATE_LIFE)
+        _builder(_name(host[:64]), issuer.subject, key, now - lives.skew, now + lives.certificate)
         .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(_made_by(issuer), critical=False)
     )
     signer = serialization.load_pem_private_key(authority.signing.key, None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)  # noqa: S101 - we made it
@@ -81,17 +79,19 @@ def is_good(pair: Pair, authority: Authority, host: str, now: datetime) -> bool:
     return host in names.get_values_for_type(x509.DNSName) and not _due(pair, now)
 
 
-def _self_signed(name: str, now: datetime) -> Pair:
+def _self_signed(name: str, now: datetime, lives: Lives) -> Pair:
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = _name(f"{name} {now:%Y-%m-%d}"[:64])
-    builder = _builder(subject, subject, key, now, AUTHORITY_LIFE).add_extension(
-        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    subject = _name(f"{now:%Y-%m-%d %H:%M:%S} {name}"[:64])
+    builder = (
+        _builder(subject, subject, key, now - lives.skew, now + lives.authority)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     return _pair(builder.sign(key, hashes.SHA256()), key)
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime, life: timedelta
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, begins: datetime, ends: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -99,9 +99,16 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - SKEW)
-        .not_valid_after(now + life)
+        .not_valid_before(begins)
+        .not_valid_after(ends)
     )
+
+
+def _made_by(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    """Tells two authorities of one name apart: of those that are believed, OpenSSL tries only one that fits."""
+    key = issuer.public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)  # noqa: S101 - we made it
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
 
 
 def _name(text: str) -> x509.Name:

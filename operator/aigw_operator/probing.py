@@ -19,6 +19,8 @@ TIMEOUT = 3.0
 MODEL_TIMEOUT = 25.0  # the router gives each model 20
 TOKEN_SECONDS = 120
 OPERATOR = "aigw-operator"
+READ = "aigateway.dev/read-revision"
+"""Annotation of a pod: see `nudge`."""
 
 
 class Pod(NamedTuple):
@@ -26,6 +28,7 @@ class Pod(NamedTuple):
     part: str
     address: str
     ready: bool
+    read: str = ""
 
 
 class Keys(NamedTuple):
@@ -123,4 +126,5 @@ def _pod(body: dict[str, Any]) -> Pod:
     status = body.get("status", {})
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
     part = body["metadata"]["labels"]["app.kubernetes.io/component"]
-    return Pod(body["metadata"]["name"], part, status.get("podIP", ""), ready)
+    read = body["metadata"].get("annotations", {}).get(READ, "")
+    return Pod(body["metadata"]["name"], part, status.get("podIP", ""), ready, read)

@@ -5,7 +5,6 @@ Level-triggered: it looks at everything each time and does not care what woke it
 reached raises; what is wrong with a gateway is data and ends in its status.
 """
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,17 +12,20 @@ from typing import Any, NamedTuple
 
 from aigw_contract.checks import check
 from aigw_contract.gateway import AIGateway
-from aigw_contract.plan import revision
 from aigw_operator import generated, status
 from aigw_operator.cluster import Cluster, Object, Refused
 from aigw_operator.desired.context import Context
 from aigw_operator.desired.objects import objects
 from aigw_operator.drift import is_there, stamped, was_changed_by_others
-from aigw_operator.kinds import CHILDREN, CONFIG_MAP, DEPLOYMENT, GATEWAY, POD, SECRET, Key, kind_of
+from aigw_operator.kinds import CHILDREN, CONFIG_MAP, DEPLOYMENT, GATEWAY, SECRET, Key, kind_of
+from aigw_operator.lives import USUAL, Lives
+from aigw_operator.observe import Asked, live_of, observe
 from aigw_operator.pace import Outcome
-from aigw_operator.probing import Keys, Prober, pods_of
-from aigw_operator.status import Observation, Part
+from aigw_operator.status import Observation
 from aigw_operator.wanted import LAST_GOOD, Named, everything, is_ours, left_over, named, selector, taken
+
+AUTOSCALER = "HorizontalPodAutoscaler"
+HANDOVER = "aigw-operator-handover"  # a field manager
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class Facts(NamedTuple):
     image_tag: str
     operator_namespace: str
     pod_monitors: bool
+    lives: Lives = USUAL
 
 
 def reconcile(key: Key, cluster: Cluster, facts: Facts) -> Outcome:
@@ -57,7 +60,7 @@ def reconcile(key: Key, cluster: Cluster, facts: Facts) -> Outcome:
 def _bring(gateway: AIGateway, body: Object, cluster: Cluster, facts: Facts) -> Observation:
     """Apply, prune and observe a good generation."""
     context = _context(gateway, body, facts)
-    live = _live(context, cluster)
+    live = live_of(context, cluster)
     generation = body["metadata"]["generation"]
     try:
         made = _apply(context, live, cluster)
@@ -66,13 +69,16 @@ def _bring(gateway: AIGateway, body: Object, cluster: Cluster, facts: Facts) -> 
         return _observe_last_good(body, Observation(generation, applied, refused=str(refused)), cluster, facts)
     _prune(context, made, live, cluster)
     seen = Observation(generation, generation, warnings=_warnings(gateway))
-    return _observe(context, made, cluster, seen, _to_ask(gateway, body))
+    return observe(context, made, cluster, seen, Asked(_to_ask(gateway, body), not _has_served(body)))
 
 
 def _to_ask(gateway: AIGateway, body: Object) -> Sequence[str]:
     """Models that the next probe asks: once for a generation, as it costs something."""
-    served = (body.get("status") or {}).get("servingGeneration", 0)
-    return [] if served == body["metadata"]["generation"] else gateway.spec.probe.models
+    return [] if _has_served(body) else gateway.spec.probe.models
+
+
+def _has_served(body: Object) -> bool:
+    return bool((body.get("status") or {}).get("servingGeneration", 0) == body["metadata"]["generation"])
 
 
 def _observe_last_good(body: Object, seen: Observation, cluster: Cluster, facts: Facts) -> Observation:
@@ -82,7 +88,7 @@ def _observe_last_good(body: Object, seen: Observation, cluster: Cluster, facts:
     if kept is None or not seen.applied:
         return seen
     context = _context(AIGateway.model_validate_json(kept["data"]["gateway.json"]), body, facts)
-    return _observe(context, objects(context), cluster, seen)
+    return observe(context, objects(context), cluster, seen, Asked())
 
 
 def _context(gateway: AIGateway, body: Object, facts: Facts) -> Context:
@@ -94,20 +100,32 @@ def _context(gateway: AIGateway, body: Object, facts: Facts) -> Context:
         images.tag or facts.image_tag,
         facts.pod_monitors,
         facts.operator_namespace,
+        lives=facts.lives,
     )
-
-
-def _live(context: Context, cluster: Cluster) -> dict[tuple[str, str], Object]:
-    """What this gateway has, by kind and name."""
-    return {named(body): body for body in cluster.belongings(Key(context.namespace, context.name))}
 
 
 def _apply(context: Context, live: Mapping[tuple[str, str], Object], cluster: Cluster) -> list[Object]:
     """Everything that should exist; what is there already as it should be is not written."""
     made = everything(context, _with_keys(context, live, cluster), datetime.now(UTC))
+    _hand_over_replicas(made, live, cluster)
     for body in map(stamped, made):
         _put(body, live.get((body["kind"], body["metadata"]["name"])), context, cluster)
     return made
+
+
+def _hand_over_replicas(made: list[Object], live: Mapping[Named, Object], cluster: Cluster) -> None:
+    """Before an autoscaler takes over: what only we state and state no more falls to its default, which is one pod.
+
+    So the number that is there is first stated in another name; the autoscaler changes it from there.
+    """
+    for body in made:
+        before = live.get(named(body))
+        if body["kind"] != DEPLOYMENT.kind or "replicas" in body["spec"] or before is None:
+            continue
+        if (AUTOSCALER, body["metadata"]["name"]) not in live:
+            metadata = {key: body["metadata"][key] for key in ("name", "namespace")}
+            kept = {"spec": {"replicas": before["spec"].get("replicas", 1)}, "metadata": metadata}
+            cluster.apply(DEPLOYMENT, {"apiVersion": body["apiVersion"], "kind": body["kind"], **kept}, HANDOVER)
 
 
 def _with_keys(context: Context, live: Mapping[Named, Object], cluster: Cluster) -> Mapping[Named, Object]:
@@ -141,101 +159,6 @@ def _prune(context: Context, made: list[Object], live: Mapping[tuple[str, str], 
     for kind, name in left_over(context, made, live):
         cluster.delete(kinds[kind], context.namespace, name, live[kind, name]["metadata"]["uid"])
         log.info("deleted %s %s/%s", kind, context.namespace, name)
-
-
-def _observe(
-    context: Context, made: list[Object], cluster: Cluster, seen: Observation, models: Sequence[str] = ()
-) -> Observation:
-    """Look at Deployments, ask the pods, and send the synthetic request if all have acknowledged."""
-    live = _live(context, cluster)
-    pods = pods_of(cluster.find(POD, context.namespace, selector(context), recent=True))
-    behind, probed, error = _ask(context, made, live, [pod for pod in pods if pod.address], cluster, models)
-    return Observation(
-        seen.generation, seen.applied, seen.faults, seen.refused, _parts(live), behind, probed, error,
-        _missing_secrets(context, cluster), seen.warnings, context.url("router"),
-    )  # fmt: skip
-
-
-def _ask(
-    context: Context,
-    made: list[Object],
-    live: Mapping[tuple[str, str], Object],
-    pods: list[Any],
-    cluster: Cluster,
-    models: Sequence[str],
-) -> tuple[list[str], Any, str]:
-    keys = _keys(context, live, cluster)
-    if keys is None:
-        return [], None, "the gateway's own keys are missing"
-    prober = Prober(context, keys)
-    try:
-        behind = prober.behind(pods, _revisions(made))
-        if behind:
-            return behind, None, ""
-        probed, error = prober.probe(pods, models)
-        return [], probed, error
-    finally:
-        prober.close()
-
-
-def _keys(context: Context, live: Mapping[tuple[str, str], Object], cluster: Cluster) -> Keys | None:
-    """Of the gateway's Secrets, made here or brought."""
-    own = context.gateway.spec.keys
-    places = (
-        (context.object_name("tls-router"), "ca.crt"),
-        (own.internal.name, own.internal.key) if own.internal else (context.object_name("internal"), "key"),
-        (own.signing.name, own.signing.key) if own.signing else (context.object_name("signing"), "signing.pem"),
-    )
-    values = [_value(live, cluster, context, name, key) for name, key in places]
-    return Keys(*values) if all(values) else None
-
-
-def _value(live: Mapping[tuple[str, str], Object], cluster: Cluster, context: Context, name: str, key: str) -> bytes:
-    secret = live.get((SECRET.kind, name)) or cluster.get(SECRET, context.namespace, name)
-    return generated.values_of(secret).get(key, b"") if secret else b""
-
-
-def _revisions(made: list[Object]) -> dict[str, str]:
-    """Part -> the revision that its pods must acknowledge: the router's table names its own."""
-    found = {}
-    for body in made:
-        if body["kind"] == "ConfigMap":
-            part = body["metadata"]["labels"]["app.kubernetes.io/component"]
-            data = body["data"]
-            if "table.json" in data:
-                found[part] = json.loads(data["table.json"])["revision"]
-            elif "settings.json" in data:
-                found[part] = revision(data["settings.json"].encode())
-    return found
-
-
-def _parts(live: Mapping[tuple[str, str], Object]) -> list[Part]:
-    return [_part(o) for (kind, _), o in sorted(live.items()) if kind == DEPLOYMENT.kind]
-
-
-def _part(body: Object) -> Part:
-    state = body.get("status", {})
-    desired = body["spec"].get("replicas", 1)
-    seen = state.get("observedGeneration", 0) >= body["metadata"]["generation"]
-    settled = seen and state.get("replicas", 0) == state.get("updatedReplicas", 0)
-    name = body["metadata"]["labels"]["app.kubernetes.io/component"]
-    return Part(name, desired, state.get("updatedReplicas", 0), state.get("availableReplicas", 0), settled)
-
-
-def _missing_secrets(context: Context, cluster: Cluster) -> list[str]:
-    """Secrets that the spec names and that are not there, or have nothing under the key."""
-    spec = context.gateway.spec
-    named = [(f"spec.providers[{at}].credentials", p.credentials.secret_ref)
-             for at, p in enumerate(spec.providers) if p.credentials]  # fmt: skip
-    named += [(f"spec.keys.{n}", ref) for n in ("internal", "signing", "validation") if (ref := getattr(spec.keys, n))]
-    missing = []
-    for path, ref in named:
-        secret = cluster.get(SECRET, context.namespace, ref.name)
-        if secret is None:
-            missing.append(f'{path}: there is no Secret "{ref.name}"')
-        elif not generated.values_of(secret).get(ref.key, b"").strip():
-            missing.append(f'{path}: the Secret "{ref.name}" has nothing under "{ref.key}"')
-    return missing
 
 
 def _warnings(gateway: AIGateway) -> list[str]:

@@ -13,12 +13,12 @@ import yaml
 from aigw_contract.gateway import GatewaySpec
 from aigw_operator.desired.context import Context
 from aigw_operator.desired.objects import objects
-from aigw_operator.pki import CERTIFICATE_LIFE
+from aigw_operator.lives import USUAL
 
 WARNING = f"""#
 # The Secrets below hold PRIVATE KEYS: keep them where secrets are kept, and not in Git as they are.
 # They are new on each run and belong together: apply them once, all of them. Without --with-secrets they are left out.
-# Certificates end after {CERTIFICATE_LIFE.days} days, and nobody but an operator renews them: bring new ones in time.
+# Certificates end after {USUAL.certificate.days} days, and nobody but an operator renews them: bring new ones in time.
 #"""
 
 

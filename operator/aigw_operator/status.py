@@ -57,6 +57,15 @@ class Part(NamedTuple):
     available: int
     settled: bool  # the controller has seen the newest spec and no old pod is left
 
+    @classmethod
+    def of(cls, deployment: Mapping[str, Any]) -> "Part":
+        state = deployment.get("status", {})
+        seen = state.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+        settled = seen and state.get("replicas", 0) == state.get("updatedReplicas", 0)
+        name = deployment["metadata"]["labels"]["app.kubernetes.io/component"]
+        desired = deployment["spec"].get("replicas", 1)
+        return cls(name, desired, state.get("updatedReplicas", 0), state.get("availableReplicas", 0), settled)
+
 
 @dataclass(frozen=True)
 class Observation:

@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -15,49 +16,51 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from cluster import kube
+from cluster import kube, looking, where
 
-HOST = os.environ.get("AIGW_TEST_HOST", "10.250.0.2")
-"""Where pods reach a server that a test runs on this machine."""
 OPERATOR = "aigw-operator-test"
 NAMESPACE = "aigw-test"
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    reason = _missing()
+    reason = where.missing()
     for item in items:
         if "tests/cluster" in str(item.path) and reason:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def _missing() -> str:
-    if not os.environ.get("AIGW_TEST_KUBECONFIG"):
-        return "AIGW_TEST_KUBECONFIG names no cluster"
-    gone = [tool for tool in ("kubectl", "helm") if not shutil.which(tool)]
-    return f"{', '.join(gone)} not found" if gone else ""
+@pytest.fixture(scope="session", autouse=True)
+def cluster(request: pytest.FixtureRequest) -> None:
+    """The one that AIGW_TEST_KUBECONFIG names, or else one that kind makes for this run."""
+    if not where.named():
+        request.config.option.kind_bin = shutil.which("kind")  # pytest-kind would take one of long ago
+        where.use(request.getfixturevalue("kind_cluster"))
 
 
 class Issuer:
     """Signs instance tokens, and serves its keys to pods."""
 
     def __init__(self) -> None:
+        issuer = self
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         jwk = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
-        body = json.dumps({"keys": [{**jwk, "kid": "one", "use": "sig", "alg": "RS256"}]}).encode()
+        keys = {"keys": [{**jwk, "kid": "one", "use": "sig", "alg": "RS256"}]}
 
         class Keys(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
                 self.end_headers()
-                self.wfile.write(body)
+                discovery = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys"}
+                self.wfile.write(json.dumps(keys if self.path == "/keys" else discovery).encode())
 
             def log_message(self, *_: Any) -> None:
                 pass
 
         self.server = ThreadingHTTPServer(("0.0.0.0", 0), Keys)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://{HOST}:{self.server.server_port}"
+        self.url = f"http://{where.host()}:{self.server.server_port}"
 
     def token(self, *scopes: str) -> str:
         now = int(time.time())
@@ -76,32 +79,51 @@ def issuer() -> Iterator[Issuer]:
     made.server.server_close()
 
 
+CHART = str(kube.ROOT / "charts" / "ai-gateway-operator")
+RESYNC_SECONDS = 15
+"""In place of a minute: of a Secret that somebody brings the operator learns at its next look, and tests wait."""
+
+
+def install(*options: str, **settings: float) -> None:
+    """The operator, as its chart does it; `settings` are variables without their AIGW_OPERATOR_."""
+    told = {"RESYNC_SECONDS": RESYNC_SECONDS, **settings}
+    variables = [{"name": f"AIGW_OPERATOR_{name}", "value": str(value)} for name, value in told.items()]
+    kube.helm(
+        "upgrade", "--install", "aigw-operator", CHART, "--namespace", OPERATOR,
+        "--set", f"image.repository={kube.IMAGE}operator", "--set", f"image.tag={kube.TAG}",
+        "--set", f"images.prefix={kube.IMAGE}", "--set", f"images.tag={kube.TAG}",
+        "--set-json", f"extraEnv={json.dumps(variables)}", *options, "--wait", "--timeout", "120s",
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="session")
 def operator() -> Iterator[str]:
-    """The operator, installed by its chart; the CRD is left, as the chart says.
+    """The namespace of the operator, installed by its chart; the CRD is left, as the chart says.
 
     AIGW_TEST_OPERATOR_NAMESPACE names one that is there already, and stays.
     """
     if installed := os.environ.get("AIGW_TEST_OPERATOR_NAMESPACE"):
         yield installed
         return
-    chart = str(kube.ROOT / "charts" / "ai-gateway-operator")
-    kube.helm(
-        "upgrade", "--install", "aigw-operator", chart, "--namespace", OPERATOR, "--create-namespace",
-        "--set", f"image.repository={kube.IMAGE}operator", "--set", f"image.tag={kube.TAG}",
-        "--set", f"images.prefix={kube.IMAGE}", "--set", f"images.tag={kube.TAG}", "--wait", "--timeout", "120s",
-    )  # fmt: skip
-    yield OPERATOR
-    kube.helm("uninstall", "aigw-operator", "--namespace", OPERATOR, "--wait")
-    kube.kubectl("delete", "namespace", OPERATOR, "--wait=false")
+    with kube.namespace(OPERATOR):
+        install()
+        yield OPERATOR
+        kube.helm("uninstall", "aigw-operator", "--namespace", OPERATOR, "--wait")
+
+
+@pytest.fixture
+def own_operator(operator: str) -> Iterator[str]:
+    """One that the test may install differently."""
+    if operator != OPERATOR:
+        pytest.skip("the operator is not this run's (AIGW_TEST_OPERATOR_NAMESPACE)")
+    yield operator
+    install()
 
 
 @pytest.fixture(scope="session")
 def namespace(operator: str) -> Iterator[str]:
-    kube.kubectl("create", "namespace", NAMESPACE)
-    kube.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
-    yield NAMESPACE
-    kube.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
+    with kube.namespace(NAMESPACE, **RESTRICTED):
+        yield NAMESPACE
 
 
 class Client:
@@ -118,7 +140,7 @@ class Client:
         }
         kube.apply({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace},
-            "spec": {"terminationGracePeriodSeconds": 0, "containers": [{
+            "spec": {"terminationGracePeriodSeconds": 0, "nodeName": _name_server(), "containers": [{
                 "name": "client", "image": f"{kube.IMAGE}router:{kube.TAG}", "imagePullPolicy": "IfNotPresent",
                 "command": ["/opt/aigw/bin/python", "-c", "import time; time.sleep(86400)"],
                 "securityContext": restricted,
@@ -127,8 +149,20 @@ class Client:
         kube.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "-n", namespace, "--timeout=60s")
 
     def python(self, code: str, *arguments: str, timeout: float = 120) -> str:
-        words = ["exec", "-n", self.namespace, self.name, "--", "/opt/aigw/bin/python", "-c", code, *arguments]
-        return kube.kubectl(*words, timeout=timeout)
+        return kube.kubectl("exec", *self._python(code, *arguments), timeout=timeout)
+
+    def start(self, code: str, *arguments: str) -> subprocess.Popen[str]:
+        """Until its stdin is closed."""
+        return kube.start("kubectl", "exec", "-i", *self._python(code, *arguments))
+
+    def _python(self, code: str, *arguments: str) -> list[str]:
+        return ["-n", self.namespace, self.name, "--", "/opt/aigw/bin/python", "-c", code, *arguments]
+
+
+def _name_server() -> str:
+    """The node that a test of drained nodes leaves alone: without names nobody could ask anything."""
+    found = kube.get("pods", "-n", "kube-system", "-l", "k8s-app=kube-dns")["items"]
+    return str(found[0]["spec"]["nodeName"])
 
 
 @pytest.fixture(scope="session")
@@ -137,14 +171,12 @@ def client(namespace: str) -> Client:
 
 
 @pytest.fixture
-def gateway(namespace: str, issuer: Issuer) -> Iterator[str]:
-    """An echo gateway that serves; gone afterwards."""
+def gateway(namespace: str, issuer: Issuer) -> str:
+    """An echo gateway that serves as `manifest` says, whatever the test before did to it."""
     name = "eu"
-    kube.apply(manifest(name, namespace, issuer))
-    kube.kubectl("wait", "--for=condition=Serving", f"aigateway/{name}", "-n", namespace, "--timeout=120s")
-    yield name
-    kube.kubectl("delete", "aigateway", name, "-n", namespace, "--ignore-not-found")
-    kube.until("all of it is gone", lambda: not kube.belongings(namespace, name), 90)
+    kube.put(manifest(name, namespace, issuer))
+    looking.until_serves(name, namespace, looking.generation(name, namespace))
+    return name
 
 
 def manifest(name: str, namespace: str, issuer: Issuer) -> dict[str, Any]:

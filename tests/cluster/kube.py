@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,13 @@ def run(*words: str, stdin: str | None = None, timeout: float = 120) -> str:
     return done.stdout
 
 
+def start(*words: str) -> subprocess.Popen[str]:
+    """Something that goes on until its stdin is closed."""
+    environment = os.environ | {"KUBECONFIG": os.environ["AIGW_TEST_KUBECONFIG"]}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment)
+
+
 def kubectl(*words: str, stdin: str | None = None, timeout: float = 120) -> str:
     return run("kubectl", *words, stdin=stdin, timeout=timeout)
 
@@ -38,6 +46,26 @@ def helm(*words: str) -> str:
 
 def apply(body: dict[str, Any]) -> None:
     kubectl("apply", "-f", "-", stdin=json.dumps(body))
+
+
+def put(body: dict[str, Any]) -> None:
+    """Exactly so, whatever it was before: `apply` would leave what others have set."""
+    kind, metadata = body["kind"].lower(), body["metadata"]
+    there = kubectl("get", kind, metadata["name"], "-n", metadata["namespace"], "--ignore-not-found", "-o", "name")
+    how = ("replace", "--save-config") if there else ("apply",)
+    kubectl(*how, "-f", "-", stdin=json.dumps(body))
+
+
+@contextmanager
+def namespace(name: str, **labels: str) -> Iterator[str]:
+    """Fresh. At the end nobody waits until all of it is gone: that takes as long as pods are given to end."""
+    there = ("get", "namespace", name, "--ignore-not-found", "-o", "name")
+    until(f"the last {name} is gone", lambda: not kubectl(*there), 150)
+    kubectl("create", "namespace", name)
+    for label, value in labels.items():
+        kubectl("label", "namespace", name, f"{label}={value}")
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
 
 
 def get(*words: str) -> Any:

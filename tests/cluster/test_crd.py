@@ -10,7 +10,6 @@ import copy
 import json
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,12 +27,7 @@ from aigw_operator.desired.objects import objects
 from aigw_operator.drift import is_there
 from unit.contract.good import GOOD, set_at
 
-KUBECONFIG = os.environ.get("AIGW_TEST_KUBECONFIG", "")
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(not KUBECONFIG, reason="AIGW_TEST_KUBECONFIG does not name a cluster"),
-    pytest.mark.skipif(not shutil.which("kubectl"), reason="there is no kubectl"),
-]
+pytestmark = pytest.mark.cluster
 
 GROUP = "crd-test.aigateway.dev"
 NAMESPACE = f"crd-test-{os.getpid()}"
@@ -44,7 +38,7 @@ Body = dict[str, Any]
 def kubectl(*arguments: str, given: Any = None, good: bool = True) -> str:
     """What kubectl says: its output, or the refusal if `good` is false."""
     done = subprocess.run(
-        ["kubectl", "--kubeconfig", KUBECONFIG, *arguments],
+        ["kubectl", "--kubeconfig", os.environ["AIGW_TEST_KUBECONFIG"], *arguments],
         input=json.dumps(given), capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert (done.returncode == 0) == good, done.stdout + done.stderr
@@ -174,7 +168,7 @@ def test_kubectl_explains(path: str, described: str) -> None:
     deadline = time.monotonic() + 30  # until the API server publishes the new schema
     while True:
         done = subprocess.run(
-            ["kubectl", "--kubeconfig", KUBECONFIG, "explain", f"aigateways{path}", f"--api-version={GROUP}/v1alpha1"],
+            ["kubectl", "--kubeconfig", os.environ["AIGW_TEST_KUBECONFIG"], "explain", f"aigateways{path}", f"--api-version={GROUP}/v1alpha1"],
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         if described in " ".join(done.stdout.split()):

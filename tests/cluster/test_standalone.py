@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from cluster import kube
+from cluster.asking import ASK
 from cluster.conftest import Client, Issuer
-from cluster.test_serving import ASK
 
 pytestmark = pytest.mark.cluster
 
@@ -50,7 +50,7 @@ def address(namespace: str, issuer: Issuer) -> Iterator[str]:
 
 
 def test_it_answers_a_gitlab(client: Client, issuer: Issuer, address: str) -> None:
-    found = client.python(ASK, f"http://{address}:5052", issuer.token(), "0")
+    found = client.python(ASK, f"http://{address}:5052", issuer.token(), "0", "0")
     assert '"good": 1' in found
     assert "echo: " in found
 

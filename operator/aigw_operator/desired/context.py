@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from aigw_contract.gateway import AIGateway, Provider
 from aigw_contract.workloads import Workload
+from aigw_operator.lives import USUAL, Lives
 
 PORT = 5052
 METRICS_PORT = 8082
@@ -35,6 +36,7 @@ class Context:
     pod_monitors: bool = False  # the cluster has the PodMonitor kind
     operator_namespace: str = "ai-gateway"  # its pods may probe
     cluster_domain: str = "cluster.local"
+    lives: Lives = USUAL
 
     @property
     def name(self) -> str:

@@ -25,7 +25,6 @@ class _Origin(NamedTuple):
     url: str = ""
     jwks_uri: str = ""
     jwks_file: str = ""
-    ca_bundle_file: str = ""
     signing_key_file: str = ""
     validation_key_file: str = ""
 
@@ -49,7 +48,7 @@ class Issuers:
 
     def follow(self, settings: AuthSettings) -> None:
         """Trust exactly the issuers of the settings. Those that stay as they were keep their keys."""
-        wanted = {trust.issuer: (trust, _origin(trust, settings)) for trust in settings.issuers}
+        wanted = {trust.issuer: (trust, _origin(trust)) for trust in settings.issuers}
         if settings.signing_key_file:
             own = IssuerTrust(settings.audience, settings.audience, algorithms=[ALGORITHM])
             wanted[own.issuer] = (own, _own_origin(settings))
@@ -57,7 +56,7 @@ class Issuers:
             if issuer not in wanted or wanted[issuer][1] != entry.origin:
                 self._leave(issuer)
         for trust, origin in wanted.values():
-            self._enter(trust, origin, settings.stale_keys_seconds)
+            self._enter(trust, origin, settings)
 
     def leave_all(self) -> None:
         for issuer in list(self._entries):
@@ -85,29 +84,42 @@ class Issuers:
         self._been_ready = self._been_ready or not missing
         return [] if self._been_ready else missing
 
-    def _enter(self, trust: IssuerTrust, origin: _Origin, stale: float) -> None:
-        entry = self._entries.get(trust.issuer)
+    def _enter(self, trust: IssuerTrust, origin: _Origin, settings: AuthSettings) -> None:
+        entry, stale = self._entries.get(trust.issuer), settings.stale_keys_seconds
         if entry is not None:  # realms, algorithms and the like may be new all the same
             entry.keys.trust, entry.keys.stale = trust, stale
+            self._believe(entry.keys, settings.ca_bundle_file)
             return
-        keys = IssuerKeys(trust, self._source(trust, origin), self._timing, stale, own=bool(origin.signing_key_file))
+        keys = IssuerKeys(
+            trust,
+            self._source(trust, origin, settings.ca_bundle_file),
+            self._timing,
+            stale,
+            own=bool(origin.signing_key_file),
+        )
         self._entries[trust.issuer] = _Entry(origin, keys, asyncio.ensure_future(keys.keep_fresh()))
+
+    def _believe(self, keys: IssuerKeys, ca_bundle_file: str) -> None:
+        """Another bundle makes the keys that are known no worse; a pod that is about to go may not even have it."""
+        if isinstance(keys.source, HttpSource) and keys.source.ca_bundle_file != ca_bundle_file:
+            keys.source.ca_bundle_file = ca_bundle_file
+            keys.hurry()
 
     def _leave(self, issuer: str) -> None:
         entry = self._entries.pop(issuer)
         entry.task.cancel()
         entry.keys.forget()
 
-    def _source(self, trust: IssuerTrust, origin: _Origin) -> Source:
+    def _source(self, trust: IssuerTrust, origin: _Origin, ca_bundle_file: str) -> Source:
         if origin.signing_key_file:
             return OwnKeys(origin.signing_key_file, origin.validation_key_file, self._refused)
         if trust.jwks_file:
             return JwksFile(trust.jwks_file, self._refused)
-        return HttpSource(trust, origin.ca_bundle_file, self._refused)
+        return HttpSource(trust, ca_bundle_file, self._refused)
 
 
-def _origin(trust: IssuerTrust, settings: AuthSettings) -> _Origin:
-    return _Origin(trust.name, trust.issuer, trust.url, trust.jwks_uri, trust.jwks_file, settings.ca_bundle_file)
+def _origin(trust: IssuerTrust) -> _Origin:
+    return _Origin(trust.name, trust.issuer, trust.url, trust.jwks_uri, trust.jwks_file)
 
 
 def _own_origin(settings: AuthSettings) -> _Origin:

@@ -86,6 +86,10 @@ class IssuerKeys:
         await asyncio.wait({self._fly()}, timeout=LONGEST_WAIT)
         return True
 
+    def hurry(self) -> None:
+        """Fetch soon; what is known stays good, as after any fetch that fails."""
+        self._due = 0.0
+
     def forget(self) -> None:
         """The issuer is trusted no longer."""
         metrics.hide_issuer(self.trust.name)

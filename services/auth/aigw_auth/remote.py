@@ -31,7 +31,7 @@ class HttpSource:
 
     def __init__(self, trust: IssuerTrust, ca_bundle_file: str, refused: Collection[str]) -> None:
         self._trust = trust
-        self._ca_bundle_file = ca_bundle_file
+        self.ca_bundle_file = ca_bundle_file
         self._refused = refused
 
     async def fetch(self) -> KeySet:
@@ -49,7 +49,7 @@ class HttpSource:
 
     async def _fetch(self) -> bytes:
         """A client and its trust are made anew each time: it is rare, and sees a CA bundle that was replaced."""
-        context = await asyncio.to_thread(client_context, self._ca_bundle_file)
+        context = await asyncio.to_thread(client_context, self.ca_bundle_file)
         async with _client(context) as client:
             return await _get(client, self._trust.jwks_uri or await self._discover(client))
 

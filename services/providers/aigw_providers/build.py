@@ -11,7 +11,7 @@ from aigw_contract.plan import revision
 from aigw_contract.table import ProviderSettings
 from aigw_kit.app import Described, build_app
 from aigw_kit.edge import Edge, Hot
-from aigw_kit.files import watch
+from aigw_kit.files import Watched, watch
 from aigw_kit.guard import InternalKey
 from aigw_kit.http import HttpClient
 from aigw_kit.http.origin import Origin, environment_proxy
@@ -48,7 +48,7 @@ def build(name: str, environment: ProviderServiceSettings) -> Service:
     probe = Probe(digest, credential, observed)
     hot = [Hot("POST", "/probe", probe.answer), *_hot(settings, adapter, upstream, observed)]
     edge = Edge(app, hot, access_log, key.require)
-    return Service(edge, access_log, [credential.keep_fresh, lambda: watch(key.file)])
+    return Service(edge, access_log, [credential.keep_fresh, lambda: watch(key.file, *_trust(settings, upstream))])
 
 
 def _hot(settings: ProviderSettings, adapter: Adapter, upstream: Upstream, observed: Observed) -> list[Hot]:
@@ -66,6 +66,14 @@ def _http_upstream(settings: ProviderSettings, adapter: Adapter, credential: Cre
     tls = client_context(settings.ca_bundle_file)
     client = HttpClient(url, tls=tls, proxy=environment_proxy(Origin.parse(url)))
     return HttpUpstream(client, credential)
+
+
+def _trust(settings: ProviderSettings, upstream: Upstream) -> list[Watched[None]]:
+    """Authorities of one's own, which change while the service runs; a bundle that cannot be read changes nothing."""
+    bundle = settings.ca_bundle_file
+    if not bundle or not isinstance(upstream, HttpUpstream):
+        return []
+    return [Watched(bundle, lambda _: upstream.trust(client_context(bundle)))]
 
 
 def _credential(settings: ProviderSettings, adapter: Adapter) -> Credential:

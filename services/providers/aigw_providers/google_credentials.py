@@ -36,7 +36,7 @@ class GoogleCredential(Credential):
 
     def __init__(self, settings: ProviderSettings, as_headers: AsHeaders) -> None:
         self._as_headers = as_headers
-        self._tls = client_context(settings.ca_bundle_file)
+        self._ca_bundle_file = settings.ca_bundle_file
         path = settings.credential_file
         self._file = Watched[Source](path, load, default=nothing) if path else None
         self._source: Source = self._file.value if self._file else ApplicationDefault()
@@ -83,7 +83,8 @@ class GoogleCredential(Credential):
             self._due = expires - min(RENEW_BEFORE, (expires - time()) / 2)
 
     def _fetch(self, source: Source) -> tuple[str, float]:
-        with httpx.Client(verify=self._tls) as client:
+        """Its trust is made anew each time: it is rare, and sees a CA bundle that was replaced."""
+        with httpx.Client(verify=client_context(self._ca_bundle_file)) as client:
             return source(Transport(client))
 
 

@@ -5,6 +5,7 @@ An `Upstream` is where requests go: over HTTP for real providers (`HttpUpstream`
 """
 
 import asyncio
+import ssl
 from abc import ABC, abstractmethod
 from typing import NamedTuple, Protocol
 
@@ -59,6 +60,10 @@ class HttpUpstream(Upstream):
     def __init__(self, client: HttpClient, credential: Credential) -> None:
         self._client = client
         self._credential = credential
+
+    def trust(self, tls: ssl.SSLContext) -> None:
+        """Of connections from now on."""
+        self._client.trust(tls)
 
     async def send(self, request: UpstreamRequest, timeout: float) -> tuple[int, Headers, bytes]:
         headers = request.headers + await self._credential.headers(timeout)

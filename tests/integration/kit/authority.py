@@ -31,6 +31,9 @@ class Authority:
         builder = self._builder(self._name, self._key.public_key(), NOW - DAY, NOW + DAY)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(_key_usage(sign_certificates=True), critical=True)
+        builder = builder.add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+        )
         certificate = builder.sign(self._key, hashes.SHA256())
         return str(self._write("ca.pem", certificate.public_bytes(Encoding.PEM)))
 
@@ -49,6 +52,8 @@ class Authority:
         until = NOW - DAY / 2 if expired else NOW + DAY
         builder = self._builder(subject, key.public_key(), NOW - DAY, until)
         builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(host)]), critical=False)
+        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        builder = builder.add_extension(signer, critical=False)  # Python is strict about it from 3.13 on
         certificate = builder.sign(self._key, hashes.SHA256())
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         cert_file = self._write(f"{self._number}.pem", certificate.public_bytes(Encoding.PEM))

@@ -100,6 +100,16 @@ class TestOutside:
             with pytest.raises(OSError, match=r".*"):
                 client_context(bundle)
 
+    async def test_whom_it_believes_may_change(self, serve: Any, authority: Authority, other: Authority) -> None:
+        server = await answering(serve, authority.server())
+        client = HttpClient(f"https://127.0.0.1:{server.port}", tls=client_context(other.ca_file))
+        with pytest.raises(ConnectFailed):
+            await client.request(b"GET", b"/", [], b"", 3.0)
+        client.trust(client_context(authority.ca_file))
+        response, _ = await client.request(b"GET", b"/", [], b"", 3.0)
+        assert response.status == 200
+        client.close()
+
     async def test_old_protocols_are_refused(self, serve: Any, authority: Authority) -> None:
         context = authority.server()
         with pytest.warns(DeprecationWarning, match="TLSv1_1"):

@@ -54,7 +54,7 @@ def test_it_may_do_nothing_with_any_other_kind(helm: Helm) -> None:
         ("aigateway.dev", "aigateways/finalizers"): {"update"},
         resource(kinds.CRD): {"list", "watch", "create", "patch"},
         resource(kinds.LEASE): {"get", "update"},
-        resource(kinds.POD): {"list"},
+        resource(kinds.POD): {"list", "patch"},
         resource(kinds.EVENT): {"create"},
     }
 

@@ -60,6 +60,7 @@ class FakeCluster:
         self.kinds = kinds
         self.hidden = hidden
         self.written: list[tuple[str, Named]] = []
+        self.handed_over: list[Object] = []  # what is stated in another name, so that it stays
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         found = self.find(kind, namespace, name=name)
@@ -80,8 +81,11 @@ class FakeCluster:
     def has(self, kind: Kind) -> bool:
         return kind.kind in self.kinds
 
-    def apply(self, _: Kind, body: Object) -> Object:
-        self.written.append(("apply", named(body)))
+    def apply(self, _: Kind, body: Object, manager: str = FIELD_MANAGER) -> Object:
+        if manager == FIELD_MANAGER:
+            self.written.append(("apply", named(body)))
+        else:
+            self.handed_over.append(body)
         return body
 
     def delete(self, kind: Kind, _: str, name: str, *__: Any) -> None:

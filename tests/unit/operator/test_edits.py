@@ -194,3 +194,22 @@ def test_json_has_the_same() -> None:
 
 def test_the_manager_is_the_one_that_applies() -> None:
     assert MANAGER == FIELD_MANAGER, "else nothing would be found that is stated no more"
+
+
+def test_an_autoscaler_begins_with_the_replicas_that_are_there() -> None:
+    """Without it they would fall to one: nobody would state them any more."""
+    before = applied("workloads", {"router": {"replicas": 4}})
+    scaled = context("workloads", {"router": {"autoscaling": {"minReplicas": 2}}}, uid=UID)
+    cluster = FakeCluster(*before.values())
+    reconcile._apply(scaled, before, cast(Cluster, cluster))
+    (kept,) = cluster.handed_over
+    assert (kept["metadata"]["name"], kept["spec"]) == ("eu-router", {"replicas": 4})
+    after = applied("workloads", {"router": {"autoscaling": {"minReplicas": 2}}})
+    again = FakeCluster(*after.values())
+    reconcile._apply(scaled, after, cast(Cluster, again))
+    assert again.handed_over == []
+
+
+def test_the_plan_of_an_autoscaler_says_where_it_begins() -> None:
+    found = planned("workloads", {"router": {"autoscaling": {"minReplicas": 2}}})
+    assert "  router: scales: the autoscaler has it from here, beginning with 2, no restart\n" in to_text(report(found))

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The gateway's own authority over the years: at no time would a pod that reads its files late be refused."""
 
+import contextlib
 import ssl
+import tempfile
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from cryptography import x509
 
 from aigw_operator import pki
+from aigw_operator.lives import Lives
 from aigw_operator.pki import Authority, Pair
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -71,3 +75,45 @@ def test_through_ten_years_the_last_bundle_trusts_the_next_certificate() -> None
         assert trusts(before.bundle, pair)
         assert trusts(authority.bundle, old)
     assert rotations >= 5
+
+
+def test_brief_lives_are_kept_to() -> None:
+    """An authority is renewed after two thirds of its life, and signs only after the hand-over."""
+    brief = Lives(timedelta(seconds=90), timedelta(seconds=60), timedelta(seconds=20))
+    first = pki.rotated(None, "x", START, brief)
+    pair = pki.certificate(first, HOST, START, brief)
+    assert pki.is_good(pair, first, HOST, START + timedelta(seconds=30))
+    assert not pki.is_good(pair, first, HOST, START + timedelta(seconds=45))
+    at = START + timedelta(seconds=60)
+    second = pki.rotated(first, "x", at, brief)
+    assert second.other is not None
+    assert second.signing == first.signing
+    assert pki.rotated(second, "x", at + timedelta(seconds=15), brief) is second
+    assert pki.rotated(second, "x", at + timedelta(seconds=21), brief).signing == second.other
+
+
+@pytest.mark.parametrize("name", ["x", "AI Gateway " + "e" * 52])
+@pytest.mark.parametrize("turned", [False, True])
+def test_openssl_finds_the_right_one_of_two_authorities(name: str, turned: bool) -> None:
+    """Also when both were made in one second, so that they have one name."""
+    one, two = pki.rotated(None, name, datetime.now(UTC)), pki.rotated(None, name, datetime.now(UTC))
+    pair = pki.certificate(two, HOST, datetime.now(UTC))
+    found = (two, one) if turned else (one, two)
+    assert handshake(b"".join(authority.bundle for authority in found), pair)
+
+
+def handshake(bundle: bytes, pair: Pair) -> bool:
+    """Whether a client that believes the bundle believes a server that shows the pair."""
+    trusting, showing = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trusting.load_verify_locations(cadata=bundle.decode())
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(pair.certificate + pair.key)
+        file.flush()
+        showing.load_cert_chain(file.name)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [trusting.wrap_bio(back, there, server_hostname=HOST), showing.wrap_bio(there, back, server_side=True)]
+    for _ in range(3):
+        for end in ends:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    return ends[0].version() is not None

@@ -62,6 +62,11 @@ class HttpClient:
         """Send and wait for the head; read on with `Response.chunk`, and `close` it in any case. Raises HttpError."""
         return await self._exchange(self._encode(method, target, headers, body), False, timeout, MOST_BODY_BYTES)
 
+    def trust(self, tls: ssl.SSLContext) -> None:
+        """Of connections from now on, where the origin has TLS."""
+        if self._tls is not None:
+            self._tls = tls
+
     def close(self) -> None:
         """Close idle connections, and busy ones as they end."""
         self._closed = True

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What there is of a gateway: its Deployments, what its pods say, whether a request goes through all of them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from aigw_contract.gateway import GatewaySpec
+from aigw_contract.plan import revision
+from aigw_contract.probes import Probed
+from aigw_contract.workloads import SecretKeyRef
+from aigw_operator.cluster import Cluster
+from aigw_operator.desired.context import Context
+from aigw_operator.generated import values_of
+from aigw_operator.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Key
+from aigw_operator.nudge import nudge
+from aigw_operator.probing import Keys, Pod, Prober, pods_of
+from aigw_operator.status import Observation, Part
+from aigw_operator.wanted import Named, Object, named, selector
+
+Live = Mapping[Named, Object]
+
+
+class Asked(NamedTuple):
+    """Once for a generation: `models` to ask, as it costs something; `service`: also through the Service's address."""
+
+    models: Sequence[str] = ()
+    service: bool = False
+
+
+def live_of(context: Context, cluster: Cluster) -> dict[Named, Object]:
+    """What this gateway has, by kind and name."""
+    return {named(body): body for body in cluster.belongings(Key(context.namespace, context.name))}
+
+
+def observe(context: Context, made: list[Object], cluster: Cluster, seen: Observation, asked: Asked) -> Observation:
+    """Look at Deployments, ask the pods, and send the synthetic request if all have acknowledged."""
+    live = live_of(context, cluster)
+    known = {**live, **_brought(context, cluster)}
+    pods = [pod for pod in pods_of(cluster.find(POD, context.namespace, selector(context), recent=True)) if pod.address]
+    behind, probed, error = _ask(context, _revisions(made), known, pods, cluster, asked)
+    return Observation(
+        seen.generation, seen.applied, seen.faults, seen.refused, _parts(live), behind, probed, error,
+        _missing_secrets(context, known), seen.warnings, context.url("router"),
+    )  # fmt: skip
+
+
+def _brought(context: Context, cluster: Cluster) -> dict[Named, Object]:
+    """Secrets and ConfigMaps that the spec names; they are no gateway's, so no watch tells of them."""
+    trust = context.gateway.spec.trust
+    kinds = {(SECRET, ref.name) for _, ref in _references(context.gateway.spec)}
+    kinds |= {(CONFIG_MAP, trust.ca_bundle.name)} if trust else set()
+    found = {(kind.kind, name): cluster.get(kind, context.namespace, name) for kind, name in kinds}
+    return {name: body for name, body in found.items() if body is not None}
+
+
+def _ask(
+    context: Context, revisions: Mapping[str, str], known: Live, pods: list[Pod], cluster: Cluster, asked: Asked
+) -> tuple[list[str], Probed | None, str]:
+    keys = _keys(context, known)
+    if keys is None:
+        return [], None, "the gateway's own keys are missing"
+    nudge(context, known, pods, keys.internal, cluster)
+    prober = Prober(context, keys)
+    try:
+        behind = prober.behind(pods, revisions)
+        if behind:
+            return behind, None, ""
+        probed, error = prober.probe([*pods, *_service(context, known, asked)], asked.models)
+        return [], probed, error
+    finally:
+        prober.close()
+
+
+def _service(context: Context, known: Live, asked: Asked) -> list[Pod]:
+    """The router's Service, asked as a pod is: its address leads to the new pods a little later than they are ready."""
+    name = context.object_name("router")
+    address = known.get(("Service", name), {}).get("spec", {}).get("clusterIP", "")
+    return [Pod(f"Service {name}", "router", address, True)] if asked.service and address else []
+
+
+def _keys(context: Context, known: Live) -> Keys | None:
+    """Of the gateway's Secrets, made here or brought."""
+    own = context.gateway.spec.keys
+    places = (
+        (context.object_name("tls-router"), "ca.crt"),
+        (own.internal.name, own.internal.key) if own.internal else (context.object_name("internal"), "key"),
+        (own.signing.name, own.signing.key) if own.signing else (context.object_name("signing"), "signing.pem"),
+    )
+    values = [values_of(known.get((SECRET.kind, name), {})).get(key, b"") for name, key in places]
+    return Keys(*values) if all(values) else None
+
+
+def _revisions(made: Iterable[Object]) -> dict[str, str]:
+    """Part -> the revision that its pods must acknowledge: the router's table names its own."""
+    found = {}
+    for body in made:
+        if body["kind"] == CONFIG_MAP.kind:
+            part = body["metadata"]["labels"]["app.kubernetes.io/component"]
+            data = body["data"]
+            if "table.json" in data:
+                found[part] = json.loads(data["table.json"])["revision"]
+            elif "settings.json" in data:
+                found[part] = revision(data["settings.json"].encode())
+    return found
+
+
+def _parts(live: Live) -> list[Part]:
+    return [Part.of(o) for (kind, _), o in sorted(live.items()) if kind == DEPLOYMENT.kind]
+
+
+def _missing_secrets(context: Context, known: Live) -> list[str]:
+    """Secrets that the spec names and that are not there, or have nothing under the key."""
+    missing = []
+    for path, ref in _references(context.gateway.spec):
+        secret = known.get((SECRET.kind, ref.name))
+        if secret is None:
+            missing.append(f'{path}: there is no Secret "{ref.name}"')
+        elif not values_of(secret).get(ref.key, b"").strip():
+            missing.append(f'{path}: the Secret "{ref.name}" has nothing under "{ref.key}"')
+    return missing
+
+
+def _references(spec: GatewaySpec) -> list[tuple[str, SecretKeyRef]]:
+    """Secrets of others, each with the path at which the spec names it."""
+    found = [(f"spec.providers[{at}].credentials", p.credentials.secret_ref)
+             for at, p in enumerate(spec.providers) if p.credentials]  # fmt: skip
+    return found + [
+        (f"spec.keys.{n}", ref) for n in ("internal", "signing", "validation") if (ref := getattr(spec.keys, n))
+    ]
