@@ -60,6 +60,7 @@ def put(body: dict[str, Any]) -> None:
 def namespace(name: str, **labels: str) -> Iterator[str]:
     """Fresh. At the end nobody waits until all of it is gone: that takes as long as pods are given to end."""
     there = ("get", "namespace", name, "--ignore-not-found", "-o", "name")
+    kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")  # of a run that was killed
     until(f"the last {name} is gone", lambda: not kubectl(*there), 150)
     kubectl("create", "namespace", name)
     for label, value in labels.items():

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A node is emptied for maintenance while requests come."""
+"""A node is emptied for maintenance while requests come.
+
+Both pods of a part may be on it: spreading is a wish, which the scheduler leaves aside where nodes have no zone.
+"""
 
 from collections.abc import Iterator
 
@@ -33,9 +36,9 @@ def nodes(namespace: str, part: str) -> list[str]:
 def test_a_drained_node_fails_no_request(client: Client, issuer: Issuer, gateway: str, other_node: str) -> None:
     where = client.namespace
     until_settled(gateway, where)
+    assert any(other_node in nodes(where, part) for part in PARTS), "nothing is there that could move"
     for part in PARTS:
-        found = nodes(where, part)
-        assert len(found) == len(set(found)) == 2, f"{part} is not spread over the nodes: {found}"
+        assert len(nodes(where, part)) == 2
         budget = kube.get("poddisruptionbudget", f"{gateway}-{part}", "-n", where)
         assert budget["status"]["disruptionsAllowed"] == 1
     with Load(client, issuer, gateway) as load:

@@ -23,19 +23,25 @@ def pod(context: Context, part: Part) -> dict[str, Any]:
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         **({"imagePullSecrets": secrets} if secrets else {}),
         **({"nodeSelector": dict(workload.node_selector)} if workload.node_selector else {}),
-        "topologySpreadConstraints": [_spread(context, part, key) for key in ("hostname", "zone")],
+        "topologySpreadConstraints": [_over_zones(context, part)],
+        "affinity": {"podAntiAffinity": _over_nodes(context, part)},
         "containers": [container(context, part, pre_stop=PRE_STOP_SECONDS, drain=DRAIN_SECONDS)],
         "volumes": [{"name": mount.name, **mount.source} for mount in mounts(context, part)],
     }
 
 
-def _spread(context: Context, part: Part, key: str) -> dict[str, Any]:
-    """A wish, not a condition: on a single node all pods run there. Old pods of a rollout do not count."""
-    domain = "kubernetes.io" if key == "hostname" else "topology.kubernetes.io"
+def _over_zones(context: Context, part: Part) -> dict[str, Any]:
+    """A wish, not a condition: in a single zone all pods run there. Old pods of a rollout do not count."""
     return {
         "maxSkew": 1,
-        "topologyKey": f"{domain}/{key}",
+        "topologyKey": "topology.kubernetes.io/zone",
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": context.selector(part.name)},
         "matchLabelKeys": ["pod-template-hash"],
     }
+
+
+def _over_nodes(context: Context, part: Part) -> dict[str, Any]:
+    """A wish as well. No second constraint: the scheduler leaves all of a pod's aside on nodes that lack one's label."""
+    term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": context.selector(part.name)}}
+    return {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
