@@ -42,6 +42,6 @@ def _over_zones(context: Context, part: Part) -> dict[str, Any]:
 
 
 def _over_nodes(context: Context, part: Part) -> dict[str, Any]:
-    """A wish as well. No second constraint: the scheduler leaves all of a pod's aside on nodes that lack one's label."""
+    """A wish as well, and no second constraint: the scheduler leaves all aside on nodes that lack the label of one."""
     term = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": context.selector(part.name)}}
     return {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
