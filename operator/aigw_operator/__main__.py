@@ -11,10 +11,10 @@ import kopf
 from prometheus_client import start_http_server
 
 from aigw_operator import crd
-from aigw_operator.cached import CachedCluster
-from aigw_operator.controller import Controller
-from aigw_operator.handlers import Handlers
+from aigw_operator.api.cached import CachedCluster
 from aigw_operator.kinds import CRD
+from aigw_operator.loop.controller import Controller
+from aigw_operator.loop.handlers import Handlers
 from aigw_operator.settings import OperatorSettings
 
 HELM = "helm"

@@ -14,10 +14,10 @@ import json
 import logging
 from collections.abc import Iterable, Mapping
 
-from aigw_operator.cluster import Cluster, Refused
+from aigw_operator.api.cluster import Cluster, Refused
 from aigw_operator.desired.context import Context
-from aigw_operator.effects import read_by
 from aigw_operator.kinds import DEPLOYMENT, POD
+from aigw_operator.planning.effects import read_by
 from aigw_operator.probing import READ, Pod
 from aigw_operator.status import Part
 from aigw_operator.wanted import Named, Object

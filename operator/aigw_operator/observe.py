@@ -9,7 +9,7 @@ from aigw_contract.gateway import GatewaySpec
 from aigw_contract.plan import revision
 from aigw_contract.probes import Probed
 from aigw_contract.workloads import SecretKeyRef
-from aigw_operator.cluster import Cluster
+from aigw_operator.api.cluster import Cluster
 from aigw_operator.desired.context import Context
 from aigw_operator.generated import values_of
 from aigw_operator.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Key

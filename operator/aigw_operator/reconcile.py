@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 from aigw_contract.checks import check
 from aigw_contract.gateway import AIGateway
 from aigw_operator import generated, status
-from aigw_operator.cluster import Cluster, Object, Refused
+from aigw_operator.api.cluster import Cluster, Object, Refused
 from aigw_operator.desired.context import Context
 from aigw_operator.desired.objects import objects
 from aigw_operator.drift import is_there, stamped, was_changed_by_others
 from aigw_operator.kinds import CHILDREN, CONFIG_MAP, DEPLOYMENT, GATEWAY, SECRET, Key, kind_of
 from aigw_operator.lives import USUAL, Lives
+from aigw_operator.loop.pace import Outcome
 from aigw_operator.observe import Asked, live_of, observe
-from aigw_operator.pace import Outcome
 from aigw_operator.status import Observation
 from aigw_operator.wanted import LAST_GOOD, Named, everything, is_ours, left_over, named, selector, taken
 

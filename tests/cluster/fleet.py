@@ -18,9 +18,9 @@ from typing import Any
 import yaml
 from kubernetes import config
 
-from aigw_operator.cluster import Cluster, Object
+from aigw_operator.api.cluster import Cluster, Object
 from aigw_operator.kinds import GATEWAY, LEASE
-from aigw_operator.leader import NAME as LEASE_NAME
+from aigw_operator.loop.leader import NAME as LEASE_NAME
 from cluster import kube
 
 NAMESPACE, HOME = "aigw-scale", "aigw-scale-operator"

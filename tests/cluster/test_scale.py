@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from aigw_operator.cluster import Cluster
+from aigw_operator.api.cluster import Cluster
 from aigw_operator.kinds import CHILDREN, CONFIG_MAP, DEPLOYMENT, GATEWAY
 from cluster import fleet, kube
 from cluster.fleet import HOME, NAMESPACE, Operator, Way

@@ -134,7 +134,7 @@ def plan(files: tuple[Path, ...], as_json: bool, exit_code: bool, **options: Any
 
     Nothing is written. Exit code: 0, also with changes (then 1 with --exit-code); 2 if there is something to mend.
     """
-    from aigw_operator import report  # noqa: PLC0415 - the other commands need none of it
+    from aigw_operator.planning import report  # noqa: PLC0415 - the other commands need none of it
     from aigw_standalone import planning  # noqa: PLC0415
 
     if not files:

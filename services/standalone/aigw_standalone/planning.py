@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 from aigw_contract.checks import check
 from aigw_contract.gateway import AIGateway
-from aigw_operator import facts, kubeconfig, snapshot
-from aigw_operator.cluster import Cluster
+from aigw_operator.api import kubeconfig
+from aigw_operator.api.cluster import Cluster
 from aigw_operator.desired.context import Context
-from aigw_operator.facts import DEFAULT, Source
 from aigw_operator.kinds import CHILDREN, GATEWAY
-from aigw_operator.plan import plan, spec_changes
-from aigw_operator.report import Report
+from aigw_operator.planning import facts, snapshot
+from aigw_operator.planning.facts import DEFAULT, Source
+from aigw_operator.planning.plan import plan, spec_changes
+from aigw_operator.planning.report import Report
 from aigw_operator.wanted import Named, Object, everything
 from aigw_standalone import manifest
 

@@ -8,7 +8,7 @@ import pytest
 
 from aigw_operator import kinds
 from aigw_operator.desired import peers
-from aigw_operator.leader import NAME as LEASE
+from aigw_operator.loop.leader import NAME as LEASE
 from aigw_operator.settings import OperatorSettings
 from unit.charts.rendering import OPERATOR, Helm, Refused, only
 

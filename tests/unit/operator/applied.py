@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from aigw_operator.cluster import FIELD_MANAGER, Refused
+from aigw_operator.api.cluster import FIELD_MANAGER, Refused
 from aigw_operator.desired.context import Context
 from aigw_operator.drift import stamped
 from aigw_operator.kinds import Kind

@@ -8,15 +8,16 @@ from typing import Any, cast
 
 import pytest
 
-from aigw_operator import controller, generated, reconcile, workqueue
-from aigw_operator.cached import CachedCluster
-from aigw_operator.cluster import Cluster
-from aigw_operator.controller import Controller
+from aigw_operator import generated, reconcile
+from aigw_operator.api.cached import CachedCluster
+from aigw_operator.api.cluster import Cluster
+from aigw_operator.api.store import Store
 from aigw_operator.desired.context import Context
 from aigw_operator.kinds import GATEWAY, LEASE, Key
-from aigw_operator.pace import Outcome
+from aigw_operator.loop import controller, workqueue
+from aigw_operator.loop.controller import Controller
+from aigw_operator.loop.pace import Outcome
 from aigw_operator.settings import OperatorSettings
-from aigw_operator.store import Store
 from unit.operator.gateways import context
 
 Object = dict[str, Any]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_operator.differences import Change, edited, stated
 from aigw_operator.drift import is_there
-from aigw_operator.ownership import dropped
+from aigw_operator.planning.differences import Change, edited, stated
+from aigw_operator.planning.ownership import dropped
 
 LEAF = (
     st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["", "a", '{"a": 1}', '{"a":1}', '{"revision": 2}'])

@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 
 from aigw_operator import reconcile
-from aigw_operator.cluster import FIELD_MANAGER, Cluster
+from aigw_operator.api.cluster import FIELD_MANAGER, Cluster
 from aigw_operator.desired.context import MANAGER
 from aigw_operator.drift import stamped
-from aigw_operator.plan import HIDDEN, Plan, plan, spec_changes
-from aigw_operator.report import Report, to_json, to_text
+from aigw_operator.planning.plan import HIDDEN, Plan, plan, spec_changes
+from aigw_operator.planning.report import Report, to_json, to_text
 from unit.operator.applied import UID, FakeCluster, applied, wanted
 from unit.operator.gateways import context
 from unit.operator.test_rollouts import EDITS

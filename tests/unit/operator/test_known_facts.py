@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from aigw_operator import facts
-from aigw_operator.facts import DEFAULT, Source
+from aigw_operator.planning import facts
+from aigw_operator.planning.facts import DEFAULT, Source
 from unit.operator.applied import applied
 from unit.operator.gateways import context
 

@@ -6,9 +6,9 @@ from typing import Any, cast
 
 import pytest
 
-from aigw_operator.cluster import Cluster, Conflict
+from aigw_operator.api.cluster import Cluster, Conflict
 from aigw_operator.drift import is_there, stamped, was_changed_by_others
-from aigw_operator.leader import LEASE_SECONDS, RENEW_SECONDS, Leader
+from aigw_operator.loop.leader import LEASE_SECONDS, RENEW_SECONDS, Leader
 
 
 class OneLease:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aigw_operator.cluster import Cluster, Refused
+from aigw_operator.api.cluster import Cluster, Refused
 from aigw_operator.desired.context import Context
 from aigw_operator.nudge import contents, nudge
 from aigw_operator.probing import READ, Pod, pods_of

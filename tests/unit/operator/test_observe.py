@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aigw_operator.cluster import Cluster
+from aigw_operator.api.cluster import Cluster
 from aigw_operator.kinds import Kind
 from aigw_operator.observe import Asked, _brought, _missing_secrets, _service
 from aigw_operator.wanted import Object

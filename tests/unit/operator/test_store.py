@@ -3,9 +3,9 @@
 
 from typing import Any
 
-from aigw_operator.hearing import DEAF_SECONDS, Hearing
+from aigw_operator.api.store import INSTANCE, Store, owner
 from aigw_operator.kinds import CONFIG_MAP, SECRET, Key
-from aigw_operator.store import INSTANCE, Store, owner
+from aigw_operator.loop.hearing import DEAF_SECONDS, Hearing
 
 EU, US = Key("n", "eu"), Key("n", "us")
 

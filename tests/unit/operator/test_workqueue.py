@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from aigw_operator import pace, workqueue
 from aigw_operator.kinds import Key
-from aigw_operator.pace import Outcome, pause, retry
-from aigw_operator.workqueue import WorkQueue
+from aigw_operator.loop import pace, workqueue
+from aigw_operator.loop.pace import Outcome, pause, retry
+from aigw_operator.loop.workqueue import WorkQueue
 
 EU, US = Key("n", "eu"), Key("n", "us")
 

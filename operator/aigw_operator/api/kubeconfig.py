@@ -16,7 +16,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config import kube_config
 from urllib3.exceptions import HTTPError
 
-from aigw_operator.cluster import Cluster, Refused
+from aigw_operator.api.cluster import Cluster, Refused
 
 DEFAULT = "~/.kube/config"
 NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aigw_operator import metrics
-from aigw_operator.cached import CachedCluster
-from aigw_operator.cluster import Object
-from aigw_operator.hearing import Hearing
+from aigw_operator.api.cached import CachedCluster
+from aigw_operator.api.cluster import Object
 from aigw_operator.kinds import CHILDREN, GATEWAY, Key
-from aigw_operator.leader import LOOK_SECONDS, RENEW_SECONDS, Leader
-from aigw_operator.pace import Outcome
+from aigw_operator.loop.hearing import Hearing
+from aigw_operator.loop.leader import LOOK_SECONDS, RENEW_SECONDS, Leader
+from aigw_operator.loop.pace import Outcome
+from aigw_operator.loop.workqueue import WorkQueue
 from aigw_operator.reconcile import Facts, reconcile
 from aigw_operator.settings import OperatorSettings
-from aigw_operator.workqueue import WorkQueue
 
 FILL_SECONDS = 600.0  # how often everything is listed, in case the watch has missed something
 TURN_SECONDS = 0.5

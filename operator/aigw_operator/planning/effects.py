@@ -6,8 +6,8 @@ from typing import Literal, NamedTuple
 
 from aigw_operator.desired.context import Context
 from aigw_operator.desired.deployment import SETTINGS
-from aigw_operator.differences import Change, below
 from aigw_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET
+from aigw_operator.planning.differences import Change, below
 from aigw_operator.wanted import Named, Object
 
 TEMPLATE = "spec.template"

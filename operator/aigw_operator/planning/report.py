@@ -4,9 +4,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from aigw_operator.differences import Change
-from aigw_operator.effects import Effect
-from aigw_operator.plan import Plan
+from aigw_operator.planning.differences import Change
+from aigw_operator.planning.effects import Effect
+from aigw_operator.planning.plan import Plan
 
 
 class Report(NamedTuple):

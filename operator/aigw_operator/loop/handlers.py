@@ -12,10 +12,10 @@ from typing import Any
 
 import kopf
 
-from aigw_operator.cached import OURS
-from aigw_operator.controller import Controller
+from aigw_operator.api.cached import OURS
+from aigw_operator.api.store import owner
 from aigw_operator.kinds import CHILDREN, GATEWAY, Key, Kind
-from aigw_operator.store import owner
+from aigw_operator.loop.controller import Controller
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ Of the same objects as `reconcile`: those with the gateway's labels, and those t
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from aigw_operator import facts
-from aigw_operator.cluster import Cluster, Refused
+from aigw_operator.api.cluster import Cluster, Refused
 from aigw_operator.desired.context import Context
 from aigw_operator.kinds import CHILDREN, DEPLOYMENT, SECRET, kind_of
+from aigw_operator.planning import facts
 from aigw_operator.wanted import Named, Object, is_ours, named, selector, taken
 
 

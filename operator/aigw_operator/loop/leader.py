@@ -8,7 +8,7 @@ lets it run out. Who cannot renew stops acting before anybody else may begin.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aigw_operator.cluster import Cluster, Conflict, Object
+from aigw_operator.api.cluster import Cluster, Conflict, Object
 from aigw_operator.kinds import LEASE
 
 LEASE_SECONDS = 15

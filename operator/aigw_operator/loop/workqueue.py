@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from aigw_operator import metrics
 from aigw_operator.kinds import Key
-from aigw_operator.pace import Outcome, pause, retry
+from aigw_operator.loop.pace import Outcome, pause, retry
 
 GATHER_SECONDS = 0.2  # what comes in this time about one gateway is one look
 

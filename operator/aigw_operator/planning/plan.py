@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from aigw_operator.desired.context import MANAGER, Context
-from aigw_operator.differences import Change, below, edited, stated
 from aigw_operator.drift import STAMP, is_there, stamped
-from aigw_operator.effects import Effect, effects, stopped
 from aigw_operator.kinds import CONFIG_MAP, SECRET
-from aigw_operator.ownership import dropped
+from aigw_operator.planning.differences import Change, below, edited, stated
+from aigw_operator.planning.effects import Effect, effects, stopped
+from aigw_operator.planning.ownership import dropped
 from aigw_operator.wanted import LAST_GOOD, Named, Object, left_over, named
 
 HIDDEN = "(secret)"

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from aigw_operator.differences import Change, below
+from aigw_operator.planning.differences import Change, below
 
 Fields = Mapping[str, Any]
 
