@@ -3,6 +3,11 @@
 
 from typing import Any, NamedTuple
 
+Object = dict[str, Any]
+"""As the API has it, in JSON."""
+Named = tuple[str, str]
+"""Kind and name."""
+
 
 class Key(NamedTuple):
     """Of a gateway."""
@@ -31,6 +36,8 @@ POD = Kind("v1", "Pod", "pods")
 CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
 SECRET = Kind("v1", "Secret", "secrets")
 DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+AUTOSCALER = Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+POD_MONITOR = Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors", optional=True)
 
 CHILDREN = (
     Kind("v1", "ServiceAccount", "serviceaccounts"),
@@ -40,15 +47,15 @@ CHILDREN = (
     Kind("v1", "Service", "services"),
     DEPLOYMENT,
     Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-    Kind("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    AUTOSCALER,
     Kind("networking.k8s.io/v1", "Ingress", "ingresses"),
     Kind("gateway.networking.k8s.io/v1", "HTTPRoute", "httproutes", optional=True),
-    Kind("monitoring.coreos.com/v1", "PodMonitor", "podmonitors", optional=True),
+    POD_MONITOR,
 )
 
 _BY_NAME = {(kind.api_version, kind.kind): kind for kind in CHILDREN}
 
 
-def kind_of(body: dict[str, Any]) -> Kind:
+def kind_of(body: Object) -> Kind:
     """The kind of an object that a builder made."""
     return _BY_NAME[body["apiVersion"], body["kind"]]

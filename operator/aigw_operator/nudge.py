@@ -16,11 +16,10 @@ from collections.abc import Iterable, Mapping
 
 from aigw_operator.api.cluster import Cluster, Refused
 from aigw_operator.desired.context import Context
-from aigw_operator.kinds import DEPLOYMENT, POD
-from aigw_operator.planning.effects import read_by
+from aigw_operator.desired.mounts import read_by
+from aigw_operator.kinds import DEPLOYMENT, POD, Named, Object
 from aigw_operator.probing import READ, Pod
 from aigw_operator.status import Part
-from aigw_operator.wanted import Named, Object
 
 log = logging.getLogger(__name__)
 

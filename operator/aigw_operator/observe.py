@@ -12,11 +12,11 @@ from aigw_contract.workloads import SecretKeyRef
 from aigw_operator.api.cluster import Cluster
 from aigw_operator.desired.context import Context
 from aigw_operator.generated import values_of
-from aigw_operator.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Key
+from aigw_operator.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Key, Named, Object
 from aigw_operator.nudge import nudge
 from aigw_operator.probing import Keys, Pod, Prober, pods_of
 from aigw_operator.status import Observation, Part
-from aigw_operator.wanted import Named, Object, named, selector
+from aigw_operator.wanted import named, selector
 
 Live = Mapping[Named, Object]
 

@@ -13,18 +13,28 @@ from typing import Any, NamedTuple
 from aigw_contract.checks import check
 from aigw_contract.gateway import AIGateway
 from aigw_operator import generated, status
-from aigw_operator.api.cluster import Cluster, Object, Refused
+from aigw_operator.api.cluster import Cluster, Refused
 from aigw_operator.desired.context import Context
 from aigw_operator.desired.objects import objects
 from aigw_operator.drift import is_there, stamped, was_changed_by_others
-from aigw_operator.kinds import CHILDREN, CONFIG_MAP, DEPLOYMENT, GATEWAY, SECRET, Key, kind_of
+from aigw_operator.kinds import (
+    AUTOSCALER,
+    CHILDREN,
+    CONFIG_MAP,
+    DEPLOYMENT,
+    GATEWAY,
+    SECRET,
+    Key,
+    Named,
+    Object,
+    kind_of,
+)
 from aigw_operator.lives import USUAL, Lives
 from aigw_operator.loop.pace import Outcome
 from aigw_operator.observe import Asked, live_of, observe
 from aigw_operator.status import Observation
-from aigw_operator.wanted import LAST_GOOD, Named, everything, is_ours, left_over, named, selector, taken
+from aigw_operator.wanted import LAST_GOOD, everything, is_ours, left_over, named, selector, taken
 
-AUTOSCALER = "HorizontalPodAutoscaler"
 HANDOVER = "aigw-operator-handover"  # a field manager
 
 log = logging.getLogger(__name__)
@@ -122,7 +132,7 @@ def _hand_over_replicas(made: list[Object], live: Mapping[Named, Object], cluste
         before = live.get(named(body))
         if body["kind"] != DEPLOYMENT.kind or "replicas" in body["spec"] or before is None:
             continue
-        if (AUTOSCALER, body["metadata"]["name"]) not in live:
+        if (AUTOSCALER.kind, body["metadata"]["name"]) not in live:
             metadata = {key: body["metadata"][key] for key in ("name", "namespace")}
             kept = {"spec": {"replicas": before["spec"].get("replicas", 1)}, "metadata": metadata}
             cluster.apply(DEPLOYMENT, {"apiVersion": body["apiVersion"], "kind": body["kind"], **kept}, HANDOVER)

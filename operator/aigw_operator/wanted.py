@@ -7,18 +7,13 @@ Pure but for the randomness of keys that do not exist yet (see `generated`).
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from aigw_operator import generated
 from aigw_operator.desired.context import MANAGER, Context
 from aigw_operator.desired.objects import objects
-from aigw_operator.kinds import SECRET
+from aigw_operator.kinds import SECRET, Named, Object
 
 LAST_GOOD = "last-good"
-
-Object = dict[str, Any]
-Named = tuple[str, str]
-"""Kind and name."""
 
 
 def named(body: Object) -> Named:

@@ -18,8 +18,8 @@ from typing import Any
 import yaml
 from kubernetes import config
 
-from aigw_operator.api.cluster import Cluster, Object
-from aigw_operator.kinds import GATEWAY, LEASE
+from aigw_operator.api.cluster import Cluster
+from aigw_operator.kinds import GATEWAY, LEASE, Object
 from aigw_operator.loop.leader import NAME as LEASE_NAME
 from cluster import kube
 

@@ -2,10 +2,10 @@
 """The API with a memory of what gateways have."""
 
 from aigw_operator import metrics
-from aigw_operator.api.cluster import FIELD_MANAGER, Cluster, Object
+from aigw_operator.api.cluster import FIELD_MANAGER, Cluster
 from aigw_operator.api.store import Store
 from aigw_operator.desired.context import MANAGER
-from aigw_operator.kinds import CHILDREN, Key, Kind
+from aigw_operator.kinds import CHILDREN, Key, Kind, Object
 
 OURS = f"app.kubernetes.io/managed-by={MANAGER}"
 _KINDS = {kind.kind for kind in CHILDREN}

@@ -13,7 +13,7 @@ from kubernetes import client, config
 
 from aigw_operator import metrics
 from aigw_operator.desired.context import MANAGER
-from aigw_operator.kinds import CHILDREN, EVENT, Key, Kind
+from aigw_operator.kinds import CHILDREN, EVENT, Key, Kind, Object
 
 FIELD_MANAGER = "aigw-operator"
 TIMEOUT = (5.0, 30.0)  # seconds to connect, and to answer
@@ -23,8 +23,6 @@ PAGE = "500"  # objects of a list that are in memory at a time, at both ends
 METHODS = {"get": "GET", "list": "GET", "create": "POST", "patch": "PATCH", "update": "PUT", "delete": "DELETE"}
 """As roles name what is done -> as HTTP does."""
 NOT_FOUND, CONFLICT = 404, 409
-
-Object = dict[str, Any]
 
 
 class Conflict(Exception):

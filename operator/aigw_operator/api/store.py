@@ -8,17 +8,13 @@ arrival. Objects are kept as JSON: parsed, they take several times the memory.
 
 import threading
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from aigw_operator.kinds import GATEWAY, Key, Kind
+from aigw_operator.kinds import GATEWAY, Key, Kind, Named, Object
 
 INSTANCE = "app.kubernetes.io/instance"
-
-Object = dict[str, Any]
-Named = tuple[str, str]
-"""Kind and name."""
 
 
 class Entry(NamedTuple):

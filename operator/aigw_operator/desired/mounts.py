@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from aigw_contract.workloads import SecretKeyRef
 from aigw_operator.desired import places
 from aigw_operator.desired.context import Context, Part
+from aigw_operator.kinds import CONFIG_MAP, SECRET, Named, Object
 
 MODE = {"defaultMode": 0o444}
 
@@ -68,3 +69,12 @@ def _trust(context: Context) -> Mount | None:
         return None
     items = [{"key": trust.ca_bundle.key, "path": "ca.crt"}]
     return Mount("trust", places.TRUST, {"configMap": {"name": trust.ca_bundle.name, "items": items, **MODE}})
+
+
+def read_by(deployment: Object) -> list[Named]:
+    """ConfigMaps and Secrets whose changes running pods notice by themselves."""
+    volumes = deployment["spec"]["template"]["spec"]["volumes"]
+    sources = [source for volume in volumes for source in (volume, *volume.get("projected", {}).get("sources", []))]
+    maps = [(CONFIG_MAP.kind, s["configMap"]["name"]) for s in sources if "configMap" in s]
+    secrets = [s["secret"].get("secretName") or s["secret"]["name"] for s in sources if "secret" in s]
+    return maps + [(SECRET.kind, name) for name in secrets]

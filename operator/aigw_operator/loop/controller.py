@@ -10,8 +10,7 @@ from typing import Any
 
 from aigw_operator import metrics
 from aigw_operator.api.cached import CachedCluster
-from aigw_operator.api.cluster import Object
-from aigw_operator.kinds import CHILDREN, GATEWAY, Key
+from aigw_operator.kinds import GATEWAY, POD_MONITOR, Key, Object
 from aigw_operator.loop.hearing import Hearing
 from aigw_operator.loop.leader import LOOK_SECONDS, RENEW_SECONDS, Leader
 from aigw_operator.loop.pace import Outcome
@@ -22,7 +21,6 @@ from aigw_operator.settings import OperatorSettings
 FILL_SECONDS = 600.0  # how often everything is listed, in case the watch has missed something
 TURN_SECONDS = 0.5
 CLOSE_SECONDS = 1.5  # for looks that run when the Lease is given back
-POD_MONITOR = next(kind for kind in CHILDREN if kind.kind == "PodMonitor")
 
 log = logging.getLogger(__name__)
 

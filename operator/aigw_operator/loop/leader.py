@@ -8,8 +8,8 @@ lets it run out. Who cannot renew stops acting before anybody else may begin.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aigw_operator.api.cluster import Cluster, Conflict, Object
-from aigw_operator.kinds import LEASE
+from aigw_operator.api.cluster import Cluster, Conflict
+from aigw_operator.kinds import LEASE, Object
 
 LEASE_SECONDS = 15
 RENEW_SECONDS = 5.0

@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 
 from aigw_operator.desired.context import Context
 from aigw_operator.desired.deployment import SETTINGS
-from aigw_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET
+from aigw_operator.desired.mounts import read_by
+from aigw_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Named, Object
 from aigw_operator.planning.differences import Change, below
-from aigw_operator.wanted import Named, Object
 
 TEMPLATE = "spec.template"
 REVISION = below(f"{TEMPLATE}.metadata.annotations", SETTINGS)
@@ -61,15 +61,6 @@ def _scaled(change: Change) -> str:
 def _reasons(change: Change, settings: Sequence[Change]) -> list[str]:
     """A provider's settings are in its pods as a revision: what they say is the reason."""
     return [str(inner) for inner in (change.path == REVISION and settings) or [change]]
-
-
-def read_by(deployment: Object) -> list[Named]:
-    """ConfigMaps and Secrets whose changes running pods notice by themselves."""
-    volumes = deployment["spec"]["template"]["spec"]["volumes"]
-    sources = [source for volume in volumes for source in (volume, *volume.get("projected", {}).get("sources", []))]
-    maps = [(CONFIG_MAP.kind, s["configMap"]["name"]) for s in sources if "configMap" in s]
-    secrets = [s["secret"].get("secretName") or s["secret"]["name"] for s in sources if "secret" in s]
-    return maps + [(SECRET.kind, name) for name in secrets]
 
 
 def _file(part: str, name: Named) -> str:

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 from aigw_operator.desired.context import Context
 from aigw_operator.desired.peers import OPERATOR
-from aigw_operator.kinds import DEPLOYMENT
-from aigw_operator.wanted import Named, Object
+from aigw_operator.kinds import DEPLOYMENT, Named, Object
 
 SELECTOR = f"app.kubernetes.io/name={OPERATOR}"
 ENVIRONMENT = {"image_prefix": "AIGW_OPERATOR_IMAGE_PREFIX", "image_tag": "AIGW_OPERATOR_IMAGE_TAG"}

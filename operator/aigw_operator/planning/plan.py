@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from aigw_operator.desired.context import MANAGER, Context
 from aigw_operator.drift import STAMP, is_there, stamped
-from aigw_operator.kinds import CONFIG_MAP, SECRET
+from aigw_operator.kinds import CONFIG_MAP, SECRET, Named, Object
 from aigw_operator.planning.differences import Change, below, edited, stated
 from aigw_operator.planning.effects import Effect, effects, stopped
 from aigw_operator.planning.ownership import dropped
-from aigw_operator.wanted import LAST_GOOD, Named, Object, left_over, named
+from aigw_operator.wanted import LAST_GOOD, left_over, named
 
 HIDDEN = "(secret)"
 NOTES = (below("metadata.annotations", STAMP), "metadata.managedFields")

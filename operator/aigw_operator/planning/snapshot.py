@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from aigw_operator.api.cluster import Cluster, Refused
 from aigw_operator.desired.context import Context
-from aigw_operator.kinds import CHILDREN, DEPLOYMENT, SECRET, kind_of
+from aigw_operator.kinds import CHILDREN, DEPLOYMENT, SECRET, Named, Object, kind_of
 from aigw_operator.planning import facts
-from aigw_operator.wanted import Named, Object, is_ours, named, selector, taken
+from aigw_operator.wanted import is_ours, named, selector, taken
 
 
 class Belongings(NamedTuple):

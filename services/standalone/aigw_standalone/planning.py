@@ -13,18 +13,17 @@ from aigw_contract.gateway import AIGateway
 from aigw_operator.api import kubeconfig
 from aigw_operator.api.cluster import Cluster
 from aigw_operator.desired.context import Context
-from aigw_operator.kinds import CHILDREN, GATEWAY
+from aigw_operator.kinds import GATEWAY, POD_MONITOR, Named, Object
 from aigw_operator.planning import facts, snapshot
 from aigw_operator.planning.facts import DEFAULT, Source
 from aigw_operator.planning.plan import plan, spec_changes
 from aigw_operator.planning.report import Report
-from aigw_operator.wanted import Named, Object, everything
+from aigw_operator.wanted import everything
 from aigw_standalone import manifest
 
 TOLD = ("image_prefix", "image_tag", "operator_namespace")
 NEW = "(new)"
 """Stands for the uid that the cluster will give: nothing that is there has it as owner."""
-POD_MONITOR = next(kind for kind in CHILDREN if kind.kind == "PodMonitor")
 
 Facts = Mapping[str, tuple[str, str]]
 """Fact -> value and who says so."""

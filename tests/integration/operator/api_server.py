@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from aigw_operator.kinds import CHILDREN, GATEWAY, Kind
+from unit.operator.applied import selected
 
 KINDS = (GATEWAY, *CHILDREN)
 
@@ -57,14 +58,7 @@ class ApiServer:
             return 403, {"message": f'{kind.plural} is forbidden: User "u" cannot list resource'}
         namespace = parts[parts.index("namespaces") + 1] if "namespaces" in parts else ""
         name = parts[-1] if parts[-1] != kind.plural else query.get("fieldSelector", ["="])[0].partition("=")[2]
-        labels = [pair.split("=") for pair in query.get("labelSelector", [""])[0].split(",") if pair]
-        found = [
-            body for body in self.bodies
-            if body["kind"] == kind.kind
-            and namespace in ("", body["metadata"]["namespace"])
-            and name in ("", body["metadata"]["name"])
-            and all(body["metadata"].get("labels", {}).get(key) == value for key, value in labels)
-        ]  # fmt: skip
+        found = selected(self.bodies, kind, namespace, name, query.get("labelSelector", [""])[0])
         if parts[-1] == kind.plural:
             return 200, {"items": found}
         return (200, found[0]) if found else (404, {"message": "not found"})

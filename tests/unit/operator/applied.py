@@ -2,6 +2,7 @@
 """What a cluster has after the operator applied a gateway: with what the API server adds, and who owns which field."""
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 from aigw_operator.api.cluster import FIELD_MANAGER, Refused
 from aigw_operator.desired.context import Context
 from aigw_operator.drift import stamped
-from aigw_operator.kinds import Kind
-from aigw_operator.wanted import Named, Object, everything, named
+from aigw_operator.kinds import Kind, Named, Object
+from aigw_operator.wanted import everything, named
 from unit.operator.gateways import context
 
 NOW = datetime.now(UTC)  # `reconcile` looks at the clock, and certificates end
@@ -52,6 +53,18 @@ def owned(body: Any) -> dict[str, Any]:
     return {}
 
 
+def selected(bodies: Iterable[Object], kind: Kind, namespace: str, name: str, selector: str) -> list[Object]:
+    """As the API server selects: an empty namespace, name or selector takes all."""
+    labels = [label.split("=") for label in selector.split(",") if label]
+    return [
+        body for body in bodies
+        if body["kind"] == kind.kind
+        and namespace in ("", body["metadata"]["namespace"])
+        and name in ("", body["metadata"]["name"])
+        and all(body["metadata"].get("labels", {}).get(key) == value for key, value in labels)
+    ]  # fmt: skip
+
+
 class FakeCluster:
     """Answers as the API server does, from memory, and remembers what was written."""
 
@@ -69,14 +82,7 @@ class FakeCluster:
     def find(self, kind: Kind, namespace: str, selector: str = "", name: str = "") -> list[Object]:
         if kind.kind in self.hidden:
             raise Refused(f"{kind.plural} is forbidden")
-        labels = [label.split("=") for label in selector.split(",") if label]
-        return [
-            body for body in self.bodies
-            if body["kind"] == kind.kind
-            and namespace in ("", body["metadata"]["namespace"])
-            and name in ("", body["metadata"]["name"])
-            and all(body["metadata"].get("labels", {}).get(key) == value for key, value in labels)
-        ]  # fmt: skip
+        return selected(self.bodies, kind, namespace, name, selector)
 
     def has(self, kind: Kind) -> bool:
         return kind.kind in self.kinds

@@ -8,9 +8,9 @@ import pytest
 
 from aigw_operator.api.cluster import Cluster, Refused
 from aigw_operator.desired.context import Context
+from aigw_operator.kinds import Named, Object
 from aigw_operator.nudge import contents, nudge
 from aigw_operator.probing import READ, Pod, pods_of
-from aigw_operator.wanted import Named, Object
 from unit.operator.applied import UID, applied
 from unit.operator.gateways import context
 

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from aigw_operator.api.cluster import Cluster
-from aigw_operator.kinds import Kind
+from aigw_operator.kinds import Kind, Object
 from aigw_operator.observe import Asked, _brought, _missing_secrets, _service
-from aigw_operator.wanted import Object
 from unit.operator.gateways import context
 
 ROUTER: dict[tuple[str, str], Object] = {("Service", "eu-router"): {"spec": {"clusterIP": "10.96.0.7"}}}
