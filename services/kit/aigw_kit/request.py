@@ -71,8 +71,12 @@ class Request:
         return await self._rest(body, most, timeout)
 
     async def respond(self, status: int, body: bytes, headers: Headers | None = None) -> None:
-        """The whole answer; JSON unless `headers` give another content type."""
-        headers = [*(headers or (JSON,)), (b"content-length", b"%d" % len(body)), (REQUEST_ID, self.id.encode())]
+        """The whole answer; JSON unless there are `headers`, which then say the content type, or none."""
+        headers = [
+            *((JSON,) if headers is None else headers),
+            (b"content-length", b"%d" % len(body)),
+            (REQUEST_ID, self.id.encode()),
+        ]
         if self.exchange is not None and self.exchange.respond(status, headers, body):
             self.status = status
             self.started = True

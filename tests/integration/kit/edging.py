@@ -70,6 +70,9 @@ class Endpoints:
         request.write_now(b"two")
         await request.finish(b"three")
 
+    async def untyped(self, request: Request) -> None:
+        await request.respond(200, b"bytes", [])
+
     async def flood(self, request: Request) -> None:
         """Numbered pieces of 64 KiB, written from outside for as long as the client keeps up."""
         await request.start(200, [TEXT])
@@ -122,6 +125,7 @@ class Endpoints:
             "cut",
             "poured",
             "flood",
+            "untyped",
             "refuse",
             "refuse_late",
             "fail",

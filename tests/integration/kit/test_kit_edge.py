@@ -423,6 +423,14 @@ async def test_the_client_by_hand_reads_answers(edge: RunningEdge) -> None:
     assert (head.status, body) == (200, b"/below/x")
 
 
+async def test_an_answer_without_a_content_type_is_not_given_one(edge: RunningEdge) -> None:
+    """As a provider may send it through the proxies."""
+    client = await edge.connect()
+    await client.post(b"/untyped")
+    head, body = await client.answer()
+    assert (b"content-type" in head.headers, body) == (False, b"bytes")
+
+
 class TestWritingFromOutside:
     """`write_now`, as upstreams' callbacks use it: what cannot be written at once is not lost."""
 
