@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the router asks of a provider service, and what comes back.
 
-`POST /generate` takes a `Call` and answers an `Answer`, or, with `stream`, one `Frame` a line (NDJSON): any number of
-`Delta`, then exactly one `End` or `Broken`. A stream without a last frame was cut.
+`POST /generate` takes a `Call` and answers an `Answer`, or, with `stream`, frames: any number of `Delta`, then exactly
+one `End` or `Broken` (`streams` has their form on the wire). A stream without a last frame was cut.
 `POST /embed` takes an `EmbedCall` and answers `Embeddings`. A failed attempt answers with a `Failure` as body and the
 status 502, whatever the upstream's own status was.
 """

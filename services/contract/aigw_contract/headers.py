@@ -16,3 +16,6 @@ DEADLINE_MS = b"x-aigw-deadline-ms"
 
 INTERNAL_KEY = b"x-aigw-internal-key"
 """The gateway's own credential: services answer only callers that carry it."""
+
+TRUNK = b"x-aigw-trunk"
+"""Asking: whose trunk the body of a streamed answer may come over. Answering: which one it does come over."""

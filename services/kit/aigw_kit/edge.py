@@ -57,6 +57,8 @@ class Edge:
         try:
             await self._serve(request, route)
         finally:
+            if request.outlet is not None:
+                request.outlet.close()
             metrics.ended.inc()
             self._account(request, route, perf_counter() - began)
 

@@ -33,6 +33,7 @@ class Carrier(Protocol):
     lost: bool
 
     def on_response_complete(self) -> None: ...
+    def leave(self) -> None: ...
 
 
 class Exchange(RequestResponseCycle):
@@ -98,6 +99,15 @@ class Exchange(RequestResponseCycle):
             self.transport.close()
         self.on_response()
         return True
+
+    def upgrade(self, name: bytes, successor: asyncio.Protocol) -> None:
+        """Switch to the protocol of that name: from here on the connection is the successor's."""
+        head = b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: %b\r\n\r\n"
+        self.transport.write(head % name)
+        self.response_started = self.response_complete = True
+        self.carrier.leave()
+        self.transport.set_protocol(successor)
+        successor.connection_made(self.transport)
 
     async def send(self, message: Any) -> None:
         """To HTTP/1.0, which has no chunks, what has no length is sent as it is and ended by closing."""

@@ -58,6 +58,12 @@ class EdgeProtocol(HttpToolsProtocol):
         if self.serving is not None and self.serving.task is not None:
             self.serving.task.cancel()
 
+    def leave(self) -> None:
+        """The connection is another protocol's from here on."""
+        self.live.discard(self)
+        self.connections.discard(self)
+        self.serving = None
+
     def data_received(self, data: bytes) -> None:
         if self.parser is None or self.transport.is_closing():
             return

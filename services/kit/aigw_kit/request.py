@@ -7,7 +7,7 @@ path together.
 
 import asyncio
 import random
-from typing import Any
+from typing import Any, Protocol
 
 from aigw_contract.errors import BadInput, TooLarge, TooSlow
 from aigw_contract.headers import REQUEST_ID, TRACEPARENT
@@ -17,6 +17,15 @@ from aigw_kit.protocol import EdgeProtocol
 Headers = list[tuple[bytes, bytes]]
 
 JSON = (b"content-type", b"application/json")
+
+
+class Outlet(Protocol):
+    """Where the pieces of an answer's body go in place of the request's own connection."""
+
+    def write(self, chunk: bytes) -> bool: ...
+    async def drained(self) -> None: ...
+    def end(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class ClientGone(Exception):
@@ -35,6 +44,7 @@ class Request:
         "headers",
         "id",
         "method",
+        "outlet",
         "path",
         "scope",
         "started",
@@ -48,6 +58,7 @@ class Request:
         self._receive = receive
         self._send = send
         self._held: list[bytes] = []
+        self.outlet: Outlet | None = None
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -92,6 +103,8 @@ class Request:
 
     def write_now(self, chunk: bytes) -> bool:
         """Write a piece of a begun stream from outside of its task; after a False, await `drained` before more."""
+        if self.outlet is not None:
+            return self.outlet.write(chunk)
         if self.exchange is not None and not self._held:
             taken = self.exchange.write_chunk(chunk)
             if taken is not None:
@@ -101,13 +114,24 @@ class Request:
 
     async def drained(self) -> None:
         """Until the client has taken what was written. Does not wait if it keeps up."""
-        if self._held or self.exchange is None or not self.exchange.writable:
+        if self.outlet is not None:
+            await self.outlet.drained()
+        elif self._held or self.exchange is None or not self.exchange.writable:
             await self.write(b"")
 
     async def write(self, chunk: bytes) -> None:
+        if self.outlet is not None:
+            self.outlet.write(chunk)
+            await self.outlet.drained()
+            return
         await self._send({"type": "http.response.body", "body": self._after_held(chunk), "more_body": True})
 
     async def finish(self, chunk: bytes = b"") -> None:
+        if self.outlet is not None:
+            if chunk:
+                self.outlet.write(chunk)
+            self.outlet.end()
+            chunk = b""
         await self._send({"type": "http.response.body", "body": self._after_held(chunk), "more_body": False})
 
     def _after_held(self, chunk: bytes) -> bytes:

@@ -18,6 +18,7 @@ from aigw_kit.http.origin import Origin, environment_proxy
 from aigw_kit.logs import AccessLog
 from aigw_kit.serve import Service
 from aigw_kit.tls import client_context
+from aigw_kit.trunk import Trunks
 from aigw_providers.adapter import Adapter
 from aigw_providers.credentials import Credential, FileCredential, NoCredential
 from aigw_providers.echo import EchoUpstream
@@ -52,9 +53,11 @@ def build(name: str, environment: ProviderServiceSettings) -> Service:
 
 
 def _hot(settings: ProviderSettings, adapter: Adapter, upstream: Upstream, observed: Observed) -> list[Hot]:
-    service = ProviderService(settings, adapter, Relay(adapter, upstream, settings.timeout), observed)
-    proxy = Proxy(settings, adapter, upstream, observed)
+    trunks = Trunks()
+    service = ProviderService(settings, adapter, Relay(adapter, upstream, settings.timeout), observed, trunks)
+    proxy = Proxy(settings, adapter, upstream, observed, trunks)
     return [
+        Hot("GET", "/trunk", trunks.lay),
         Hot("POST", "/generate", service.generate),
         Hot("POST", "/embed", service.embed),
         Hot("POST", f"{PREFIX}/", proxy.forward),

@@ -14,6 +14,7 @@ from aigw_contract.table import ProviderSettings
 from aigw_kit.edge import StreamCut
 from aigw_kit.http import HttpError
 from aigw_kit.request import Headers, Request
+from aigw_kit.trunk import Trunks
 from aigw_providers.adapter import Adapter, UpstreamRequest
 from aigw_providers.credentials import CredentialMissing
 from aigw_providers.metrics import Observed
@@ -30,13 +31,16 @@ RATE_LIMIT_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
 class Proxy:
     """The handler of `/proxy/…`."""
 
-    def __init__(self, settings: ProviderSettings, adapter: Adapter, upstream: Upstream, observed: Observed) -> None:
+    def __init__(
+        self, settings: ProviderSettings, adapter: Adapter, upstream: Upstream, observed: Observed, trunks: Trunks
+    ) -> None:
         self._settings = settings
         self._adapter = adapter
         self._upstream = upstream
         self._up = (*UP, *adapter.proxy_up)
         self._down = DOWN | frozenset(adapter.proxy_down)
         self._observed = observed
+        self._trunks = trunks
 
     async def forward(self, request: Request) -> None:
         body = await request.body(self._settings.max_body_bytes)
@@ -80,7 +84,7 @@ class Proxy:
         if stream.complete:
             await request.respond(stream.status, stream.take(), headers)
             return
-        await request.start(stream.status, headers)
+        await request.start(stream.status, headers + self._trunks.lead(request) if is_events else headers)
         try:
             while not await stream.pump(request.write_now):
                 await request.drained()

@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from aigw_contract.calls import Answer, Broken, Call, EmbedCall, Embeddings, Frame
 from aigw_contract.failures import Failure, UpstreamFailed
-from aigw_kit.frames import Chunks, FrameStream
 from aigw_kit.http import ConnectFailed, HttpClient, HttpError, ProtocolViolation, TimedOut
 from aigw_providers.adapter import Adapter, Headers, UpstreamRequest
 from aigw_providers.credentials import Credential, CredentialMissing
+from aigw_providers.frames import Chunks, FrameStream
 
 MOST_ERROR_BYTES = 64 * 1024
 

@@ -7,29 +7,33 @@ from aigw_contract.calls import Broken, Call, EmbedCall
 from aigw_contract.envelope import read_json
 from aigw_contract.failures import Failure, UpstreamFailed
 from aigw_contract.headers import DEADLINE_MS, TRACEPARENT, TRACESTATE
+from aigw_contract.streams import encode_frames
 from aigw_contract.table import ProviderSettings
 from aigw_kit.edge import StreamCut
 from aigw_kit.request import Headers, Request
+from aigw_kit.trunk import Trunks
 from aigw_providers.adapter import Adapter
 from aigw_providers.metrics import Observed
 from aigw_providers.relay import Relay
 
-NDJSON = (b"content-type", b"application/x-ndjson")
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
 DEFAULT_TIMEOUT = 60.0
 FAILED = 502
 
 _encode = msgspec.json.Encoder().encode
-_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class ProviderService:
     """Handlers of the endpoints that translate calls."""
 
-    def __init__(self, settings: ProviderSettings, adapter: Adapter, relay: Relay, observed: Observed) -> None:
+    def __init__(
+        self, settings: ProviderSettings, adapter: Adapter, relay: Relay, observed: Observed, trunks: Trunks
+    ) -> None:
         self._settings = settings
         self._adapter = adapter
         self._relay = relay
         self._observed = observed
+        self._trunks = trunks
 
     async def generate(self, request: Request) -> None:
         call = read_json(await request.body(self._settings.max_body_bytes), Call)
@@ -61,9 +65,9 @@ class ProviderService:
             await self._failed(request, failed.failure)
             return
         try:
-            await request.start(200, [NDJSON])
-            await request.write(_encode_lines(begun.first))
-            await begun.rest.pump(lambda frames: request.write_now(_encode_lines(frames)), request.drained)
+            await request.start(200, [TEXT, *self._trunks.lead(request)])
+            await request.write(encode_frames(begun.first))
+            await begun.rest.pump(lambda frames: request.write_now(encode_frames(frames)), request.drained)
         finally:
             begun.rest.close()
         self._observed.ended(begun.rest.last)

@@ -6,16 +6,17 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from aigw_contract.calls import Answer, Broken, Call, EmbedCall, Embeddings, Frame
+from aigw_contract.calls import Answer, Call, EmbedCall, Embeddings
 from aigw_contract.decisions import Credentials, Decision
 from aigw_contract.errors import UNREADABLE, Unavailable
 from aigw_contract.failures import Failure, UpstreamFailed
 from aigw_contract.headers import DEADLINE_MS, REQUEST_ID, TRACEPARENT, TRACESTATE
 from aigw_contract.probes import ProviderState
-from aigw_kit.frames import FrameStream
 from aigw_kit.guard import InternalKey
 from aigw_kit.http import ConnectFailed, HttpClient, HttpError, Response, TimedOut
 from aigw_kit.request import Headers, Request
+from aigw_kit.trunk import Trunking
+from aigw_router.streams import TextStream
 
 JSON = (b"content-type", b"application/json")
 AUTH_TIMEOUT = 5.0
@@ -25,7 +26,6 @@ FAILED = 502
 T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
-_decode_frames = msgspec.json.Decoder(Frame).decode_lines
 
 
 class Passed(NamedTuple):
@@ -80,6 +80,7 @@ class ProviderClient:
 
     def __init__(self, url: str, tls: ssl.SSLContext | None) -> None:
         self._client = HttpClient(url, tls=tls)
+        self._trunking = Trunking(self._client)
         self._answers = msgspec.json.Decoder(Answer)
         self._states = msgspec.json.Decoder(ProviderState)
         self._embeddings = msgspec.json.Decoder(Embeddings)
@@ -90,13 +91,13 @@ class ProviderClient:
     async def embed(self, call: EmbedCall, passed: Passed, timeout: float) -> Embeddings:
         return _decode(self._embeddings, await self._post(b"/embed", call, passed, timeout))
 
-    async def stream(self, call: Call, passed: Passed, timeout: float) -> FrameStream:
-        """Frames as they arrive, ending in End or Broken; the service answers 200 only once there is content."""
+    async def stream(self, call: Call, passed: Passed, timeout: float) -> TextStream:
+        """Text as it arrives; the service answers 200 only once there is content."""
         response = await self._open(b"/generate", passed.within(timeout), _encode(call), timeout + GRACE)
         if response.status != 200:
             raise UpstreamFailed(_failure(response.status, await _read(response)))
         response.allow_silence(3600.0)  # the provider service decides how long its upstream may be silent
-        return FrameStream(response, _Lines(), _unreached)
+        return TextStream(response, _unreached)
 
     async def probe(self, passed: Passed, timeout: float) -> ProviderState:
         return _decode(self._states, await self._post(b"/probe", None, passed, timeout))
@@ -106,6 +107,7 @@ class ProviderClient:
         return await self._open(target, headers, body, timeout)
 
     def close(self) -> None:
+        self._trunking.close()
         self._client.close()
 
     async def _post(self, target: bytes, call: Call | EmbedCall | None, passed: Passed, timeout: float) -> bytes:
@@ -121,7 +123,7 @@ class ProviderClient:
 
     async def _open(self, target: bytes, headers: Headers, body: bytes, timeout: float) -> Response:
         try:
-            return await self._client.stream(b"POST", target, headers, body, timeout)
+            return await self._trunking.stream(b"POST", target, headers, body, timeout)
         except HttpError as error:
             raise UpstreamFailed(_unreached(error)) from None
 
@@ -131,23 +133,6 @@ def _decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
         return decoder.decode(body)
     except UNREADABLE:
         raise UpstreamFailed(Failure("cut", "the provider service's answer could not be read")) from None
-
-
-class _Lines:
-    """One frame a line; a stream without a last frame was cut."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-
-    def feed(self, chunk: bytes) -> list[Frame]:
-        if self._rest:
-            chunk = self._rest + chunk
-        end = chunk.rfind(b"\n") + 1
-        self._rest = chunk[end:]
-        return _decode_frames(chunk[:end])
-
-    def end(self) -> list[Frame]:
-        return [Broken(Failure("cut", "the provider service's stream ended early"))]
 
 
 async def _read(response: Response) -> bytes:

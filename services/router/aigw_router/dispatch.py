@@ -13,12 +13,12 @@ from aigw_contract.calls import Answer
 from aigw_contract.errors import ProviderRefusal
 from aigw_contract.failures import CONSEQUENCES, Failure, UpstreamFailed
 from aigw_contract.table import RoutingTable
-from aigw_kit.frames import FrameStream
 from aigw_kit.request import Request
 from aigw_router.breaker import Breaker
 from aigw_router.candidates import Attempt
 from aigw_router.clients import Passed, ProviderClient
 from aigw_router.metrics import attempts_total
+from aigw_router.streams import TextStream
 from aigw_router.table import Tables
 
 SHARE = 2 / 3
@@ -35,7 +35,7 @@ class Done(NamedTuple):
 
 class Begun(NamedTuple):
     attempt: Attempt
-    frames: FrameStream
+    text: TextStream
 
 
 class Dispatch:
@@ -60,7 +60,7 @@ class Dispatch:
     ) -> Begun:
         """The first stream that has content. `timeout` is until then. Raises ProviderRefusal."""
 
-        async def ask(client: ProviderClient, attempt: Attempt, left: float) -> FrameStream:
+        async def ask(client: ProviderClient, attempt: Attempt, left: float) -> TextStream:
             return await client.stream(attempt.call, passed, left)
 
         return Begun(*await self._first(request, table, attempts, timeout, ask))

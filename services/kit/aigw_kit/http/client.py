@@ -62,6 +62,16 @@ class HttpClient:
         """Send and wait for the head; read on with `Response.chunk`, and `close` it in any case. Raises HttpError."""
         return await self._exchange(self._encode(method, target, headers, body), False, timeout, MOST_BODY_BYTES)
 
+    async def upgrade(self, target: bytes, headers: Headers, timeout: float, successor: asyncio.Protocol) -> Response:
+        """GET with an offer to switch protocols; after a 101 the connection is the successor's. Raises HttpError."""
+        connection = self._pop() or await self._acquire(monotonic() + timeout)
+        connection.successor = successor
+        try:
+            data = self._encode(b"GET", target, headers, b"")
+            return await _converse(connection, data, True, timeout, MOST_BODY_BYTES)
+        finally:
+            connection.successor = None
+
     def trust(self, tls: ssl.SSLContext) -> None:
         """Of connections from now on, where the origin has TLS."""
         if self._tls is not None:

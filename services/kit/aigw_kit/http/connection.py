@@ -12,6 +12,7 @@ from aigw_kit.http.errors import ConnectionCut, HttpError, ProtocolViolation, Ti
 from aigw_kit.http.response import Headers, Response
 
 MOST_HEADER_BYTES = 64 * 1024
+SWITCHING = 101
 
 
 class Connection(asyncio.Protocol):
@@ -37,6 +38,7 @@ class Connection(asyncio.Protocol):
         "exchanges",
         "freed",
         "idle_since",
+        "successor",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, freed: Callable[["Connection", bool], None]) -> None:
@@ -59,6 +61,7 @@ class Connection(asyncio.Protocol):
         self.closed = False
         self.exchanges = 0
         self.idle_since = 0.0
+        self.successor: asyncio.Protocol | None = None  # takes over if the server switches protocols
 
     def send(self, data: bytes, *, whole: bool, timeout: float, most: int) -> tuple[Response, "asyncio.Future[None]"]:
         """Write a request; the future is done when the head (or, if `whole`, everything) is here, or on an error.
@@ -114,7 +117,9 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserCallbackError as error:
             cause = error.__context__
             self._fail(cause if isinstance(cause, HttpError) else ProtocolViolation("the response could not be read"))
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        except httptools.HttpParserUpgrade as switched:
+            self._hand_over(data[switched.args[0] :])
+        except httptools.HttpParserError:
             self._fail(ProtocolViolation("the server's answer is not HTTP/1.1"))
         if response.sink is not None:
             response.push()
@@ -153,7 +158,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
-        self._informational = 100 <= status < 200
+        self._informational = 100 <= status < 200 and (status != SWITCHING or self.successor is None)
         response = self._response
         self._gathered = 0
         if self._informational or response is None:
@@ -172,8 +177,24 @@ class Connection(asyncio.Protocol):
             response.feed(body)
 
     def on_message_complete(self) -> None:
-        if not self._informational:
+        if not self._informational and not (self.successor is not None and self._parser.should_upgrade()):
             self._complete(reusable=self._parser.should_keep_alive())
+
+    def _hand_over(self, rest: bytes) -> None:
+        """The server has switched protocols, as it was asked to: the connection is another's from here on."""
+        successor, response = self.successor, self._response
+        if successor is None or response is None:
+            self._fail(ProtocolViolation("the server switched to another protocol"))
+            return
+        self._close_timer()
+        self.closed = True
+        self._response = None
+        self._transport.set_protocol(successor)
+        successor.connection_made(self._transport)
+        if rest:
+            successor.data_received(rest)
+        self.freed(self, False)
+        response.finish()
 
     # Endings
 

@@ -26,12 +26,20 @@ class Wire(Protocol):
     def abort(self) -> None: ...
 
 
+class Leading(Wire, Protocol):
+    """A wire that the body takes in place of the connection on which the head came."""
+
+    def over(self, error: HttpError | None) -> None:
+        """The exchange on that connection is."""
+
+
 class Response:
     """Filled by a `Connection`, read by one task."""
 
     __slots__ = (
         "_arrived",
         "_chunks",
+        "_leading",
         "_loop",
         "_refused",
         "_wire",
@@ -47,6 +55,7 @@ class Response:
 
     def __init__(self, wire: Wire, arrived: "asyncio.Future[None]", *, whole: bool, most: int) -> None:
         self._wire = wire
+        self._leading: Leading | None = None
         self._loop = arrived.get_loop()
         self._refused: BaseException | bool = False  # the sink wants no more, or failed
         self.sink: Sink | None = None
@@ -136,7 +145,14 @@ class Response:
             self.error = ConnectionCut("closed by this side")
             self._wire.abort()
 
-    # Called by the connection.
+    def lead(self, wire: Leading) -> Wire | None:
+        """From now on the body arrives on `wire`, which says how it ends. Gives the connection, if it is still ours."""
+        exchange = None if self.complete else self._wire
+        self._wire = self._leading = wire
+        self.complete = False
+        return exchange
+
+    # Called by the connection, and by what leads the body in its place.
 
     def feed(self, data: bytes) -> None:
         self._chunks.append(data)
@@ -149,6 +165,22 @@ class Response:
         elif self.buffered > self.most:
             self.fail(ProtocolViolation(f"the response body is larger than {self.most} bytes"))
             self._wire.abort()
+
+    def deliver(self, data: bytes) -> None:
+        """`feed` and `push` in one, for a piece that comes alone."""
+        sink = self.sink
+        if sink is None or self._chunks:
+            self.feed(data)
+            self.push()
+            return
+        try:
+            if sink(data):
+                return
+            self._refused = True
+        except Exception as error:  # noqa: BLE001 - it is raised again, where it belongs
+            self._refused = error
+        self.sink = None
+        self.wake()
 
     def push(self) -> None:
         """Give what is here to the sink. Its errors belong to the task that pumps, not to the connection."""
@@ -163,12 +195,25 @@ class Response:
             self.wake()
 
     def finish(self) -> None:
+        """The exchange is over."""
+        if self._leading is None:
+            self.ended()
+        else:
+            self._leading.over(None)
+
+    def fail(self, error: HttpError) -> None:
+        if self._leading is None:
+            self.broken(error)
+        else:
+            self._leading.over(error)
+
+    def ended(self) -> None:
         self.complete = True
         if self.buffered > HIGH_WATER and not self.whole:
             self._wire.resume()  # the connection may carry another exchange before this body is read
         self.wake()
 
-    def fail(self, error: HttpError) -> None:
+    def broken(self, error: HttpError) -> None:
         if self.error is None and not self.complete:
             self.error = error
         self.wake()

@@ -6,17 +6,17 @@ import random
 import time
 from collections.abc import Sequence
 
-from aigw_contract.calls import Broken, Delta, End, Frame
+from aigw_contract.calls import Broken, End
 from aigw_contract.envelope import read_components
 from aigw_contract.table import RoutingTable
 from aigw_kit.edge import StreamCut
-from aigw_kit.frames import FrameStream
 from aigw_kit.request import Headers, Request
 from aigw_router.api.parts import Parts
 from aigw_router.callers import require_scope
 from aigw_router.candidates import Attempt
 from aigw_router.clients import Passed
 from aigw_router.features import code, code_answer
+from aigw_router.streams import TextStream
 
 SCOPES = {
     "code_completions": frozenset({"complete_code", "code_suggestions"}),
@@ -65,24 +65,20 @@ class CodeApi:
         passed = Passed.of(request, self._parts.key)
         begun = await self._parts.dispatch.first_stream(request, table, attempts, _timeout(table, asked), passed)
         try:
-            await _forward(request, begun.frames)
+            await _forward(request, begun.text)
         finally:
-            begun.frames.close()
+            begun.text.close()
         await request.finish()
 
 
-async def _forward(request: Request, frames: FrameStream) -> None:
+async def _forward(request: Request, text: TextStream) -> None:
     """Text as it arrives. Raises StreamCut when the stream breaks: raw text has no error event, so its end is cut."""
-
-    def forward(some: list[Frame]) -> bool:
-        text = "".join([frame.text for frame in some if type(frame) is Delta])
-        return not text or request.write_now(text.encode())
-
-    first = await frames.first()
+    first = await text.first()
     await request.start(200, RAW_TEXT_STREAM.copy())
-    forward(first)
-    await frames.pump(forward, request.drained)
-    last = frames.last
+    if first:
+        await request.write(first)
+    await text.pump(request.write_now, request.drained)
+    last = text.last
     if isinstance(last, Broken):
         request.fields["failures"] = [f"{last.failure.kind}: {last.failure.detail}"]
         raise StreamCut

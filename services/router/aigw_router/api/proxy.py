@@ -7,6 +7,7 @@ never go further is taken off: the caller's credentials, cookies and `X-Gitlab-*
 
 from aigw_contract.errors import NotFound
 from aigw_contract.failures import UpstreamFailed
+from aigw_contract.headers import TRUNK
 from aigw_kit.edge import StreamCut
 from aigw_kit.http import HttpError, Response
 from aigw_kit.request import Headers, Request
@@ -27,6 +28,7 @@ STAYS_UP = frozenset((
 STAYS_UP_PREFIXES = (b"x-gitlab-", b"x-aigw-", b"x-forwarded-", b"cf-")
 STAYS_DOWN = frozenset((
     b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"date", b"x-request-id",
+    TRUNK,
 ))  # fmt: skip
 
 

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frames of one streamed answer, handed on in the callback in which their bytes arrive.
-
-Between the services a stream is NDJSON, from a provider it is that provider's own; a decoder makes frames of either.
-"""
+"""The frames of one streamed answer, decoded and handed on in the callback in which their bytes arrive."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol

@@ -8,10 +8,10 @@ import pytest
 
 from aigw_contract.calls import Broken, Delta, End, Frame
 from aigw_contract.failures import Failure
-from aigw_kit.frames import FrameStream
 from aigw_kit.http import ConnectionCut, HttpError
 from aigw_kit.http.response import Sink
 from aigw_kit.sse import EventTooLarge
+from aigw_providers.frames import FrameStream
 
 CUT = Broken(Failure("cut", "lost"))
 EARLY = Broken(Failure("cut", "ended early"))
