@@ -13,8 +13,9 @@ MOST = 280.0  # seconds that a load lasts when nobody ends it
 ASK = """
 import json, sys, threading, time, urllib.request
 url, token, most, grow = sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4])
+beside = json.loads(sys.argv[5]) if len(sys.argv) > 5 else {}
 body = json.dumps({"prompt_components": [{"type": "code_editor_completion", "payload": {
-    "file_name": "a.py", "content_above_cursor": "def hello():", "content_below_cursor": ""}}]}).encode()
+    "file_name": "a.py", "content_above_cursor": "def hello():", "content_below_cursor": ""}}], **beside}).encode()
 headers = {"Authorization": f"Bearer {token}", "X-Gitlab-Authentication-Type": "oidc",
            "Content-Type": "application/json", "X-Gitlab-Realm": "self-managed", "X-Gitlab-Instance-Id": "instance-1"}
 began, ended, told, good, bad, text = time.time(), threading.Event(), threading.Event(), [], [], [""]
@@ -60,11 +61,21 @@ def url_of(gateway: str, namespace: str) -> str:
     return f"http://{gateway}-router.{namespace}.svc:5052"
 
 
-def ask(client: Client, issuer: Issuer, gateway: str) -> Found:
-    """One request: how many were `good`, why others were `bad`, and the `text`."""
-    said = client.python(ASK, url_of(gateway, client.namespace), issuer.token(), "0", "0")
+def ask(client: Client, issuer: Issuer, gateway: str, **beside: Any) -> Found:
+    """One request: how many were `good`, why others were `bad`, and the `text`. `beside`: more keys of its body."""
+    return ask_at(client, issuer, url_of(gateway, client.namespace), **beside)
+
+
+def ask_at(client: Client, issuer: Issuer, url: str, **beside: Any) -> Found:
+    said = client.python(ASK, url, issuer.token(), "0", "0", json.dumps(beside))
     found: Found = json.loads(said.splitlines()[-1])
     return found
+
+
+def named(endpoint: str, key: str) -> dict[str, str]:
+    """`model_metadata` as GitLab sends it for a model that its administrator has added."""
+    server = {"endpoint": endpoint, "api_key": key, "identifier": "custom_openai/m"}
+    return {"provider": "litellm", "name": "mistral"} | server
 
 
 class Load:

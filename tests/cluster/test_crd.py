@@ -92,6 +92,7 @@ def test_examples_are_accepted(path: Path) -> None:
 
 P, M, F = "spec/providers", "spec/models", "spec/features"
 VERTEX = {"name": "vertex", "type": "VertexAI"}
+NAMED = {"name": "custom", "type": "OpenAICompatible", "requestEndpoints": ["http://models.svc:8000/v1", "*"]}
 REFUSED = [
     ("spec/colour", "red", 'unknown field "spec.colour"'),
     ("spec/deployment", "Galactic", 'spec.deployment: Unsupported value: "Galactic": supported values: "Regional", "Customer", "SelfManaged"'),
@@ -115,6 +116,12 @@ REFUSED = [
     (f"{P}/2", VERTEX | {"project": "p"}, "spec.providers[2].location: Invalid value: is required for VertexAI, such as europe-west1"),
     (f"{P}/1", {"name": "vllm", "type": "OpenAICompatible"}, "spec.providers[1].endpoint: Invalid value: is required for OpenAICompatible, such as"),
     (f"{P}/0/project", "p", "spec.providers[0].project: Invalid value: has a meaning for VertexAI only: remove it"),
+    (f"{P}/0/requestEndpoints", ["*"], "spec.providers[0].requestEndpoints: Invalid value: has a meaning for OpenAICompatible only"),
+    (f"{P}/1/requestEndpoints", ["http://a@b"], "spec.providers[1].requestEndpoints[0]"),
+    (f"{P}/1/requestEndpoints", ["http://a?b"], "spec.providers[1].requestEndpoints[0]"),
+    (f"{P}/2", NAMED | {"requestEndpoints": []}, "spec.providers[2].endpoint: Invalid value: is required for OpenAICompatible, such as"),
+    (f"{P}/2", NAMED | {"credentials": {"secretRef": {"name": "s", "key": "k"}}}, "spec.providers[2].credentials: Invalid value: is never sent"),
+    (f"{P}/1", NAMED | {"name": "vllm"}, 'spec.models: Invalid value: the provider "vllm" has no endpoint, only requestEndpoints'),
     (f"{P}/1/endpoint", "ftp://x", "spec.providers[1].endpoint"),
     (f"{P}/0/name", "a.b", "spec.providers[0].name"),
     (f"{P}/0/credentials/secretRef", {"name": "x"}, "spec.providers[0].credentials.secretRef.key: Required value"),
@@ -162,6 +169,7 @@ def test_the_table_says_what_people_look_for() -> None:
     ("", "An AI gateway"),
     (".spec.providers.credentials.secretRef.key", "Key within the Secret."),
     (".spec.features.chat.models.weight", "Share of requests"),
+    (".spec.providers.requestEndpoints", "addresses that a request may name in place of `endpoint`"),
     (".status.servingGeneration", "synthetic request"),
 ])  # fmt: skip
 def test_kubectl_explains(path: str, described: str) -> None:

@@ -7,9 +7,10 @@ import json
 import pytest
 
 from cluster import kube
-from cluster.asking import Load, ask, wait
+from cluster.asking import Load, ask, named, wait
 from cluster.conftest import Client, Issuer, manifest, secret
 from cluster.looking import edit, pods, runs, until_serves, until_settled, versions
+from cluster.upstream import upstream
 
 pytestmark = pytest.mark.cluster
 
@@ -35,6 +36,23 @@ def test_a_request_from_another_pod_is_answered(client: Client, issuer: Issuer, 
     assert status["providers"] == [{"name": "echo", "ready": True}]
     kube.kubectl("delete", "aigateway", "first", "-n", namespace)
     kube.until("all is gone", lambda: not kube.belongings(namespace, "first"), 90)
+
+
+def test_a_gateway_with_nothing_but_models_of_requests_serves(client: Client, issuer: Issuer, namespace: str) -> None:
+    """No endpoint, no model, no key: its provider is probed as any other, and reaches what a request names."""
+    body = manifest("named", namespace, issuer)
+    custom = {"name": "custom", "type": "OpenAICompatible", "requestEndpoints": ["*"]}
+    body["spec"] |= {"providers": [custom], "models": [], "features": {}}
+    kube.apply(body)
+    kube.kubectl("wait", "--for=condition=Serving", "aigateway/named", "-n", namespace, "--timeout=120s")
+    assert kube.get("aigateway", "named", "-n", namespace)["status"]["providers"] == [{"name": "custom", "ready": True}]
+    with upstream() as server:
+        found = ask(client, issuer, "named", model_metadata=named(server.url, "key-of-gitlab"))
+    assert (found["bad"], found["text"], server.keys) == ([], "hello", ["Bearer key-of-gitlab"])
+    (why,) = ask(client, issuer, "named", model_metadata=named("http://127.0.0.1:8082/v1", ""))["bad"]
+    assert "model_endpoint_not_allowed" in why
+    kube.kubectl("delete", "aigateway", "named", "-n", namespace)
+    kube.until("all is gone", lambda: not kube.belongings(namespace, "named"), 90)
 
 
 def test_a_steady_state_writes_nothing(client: Client, gateway: str) -> None:

@@ -50,6 +50,20 @@ http://{{ include "gateway.name" . }}-router.{{ .Release.Namespace }}.svc:5052
 {{- include "gateway.env" (list . "OPENAI_API_KEY" .Values.openaiApiKey.value) -}}
 {{- end -}}
 
+{{/* Addresses that requests may name: a YAML list, empty if they may name none. Who names some in a variable means it. */}}
+{{- define "gateway.customEndpoints" -}}
+{{- $named := list -}}
+{{- range include "gateway.env" (list . "AIGW_CUSTOM_MODELS__ENDPOINTS" "") | splitList "," -}}
+{{- with trim . -}}{{- $named = append $named . -}}{{- end -}}
+{{- end -}}
+{{- $on := include "gateway.env" (list . "AIGW_CUSTOM_MODELS__ENABLED" (or .Values.customModels.enabled (not (empty $named)))) -}}
+{{- if has (lower (toString $on)) (list "true" "1" "yes" "on" "t" "y") -}}
+{{- toYaml ($named | default .Values.customModels.endpoints) -}}
+{{- else -}}
+{{- toYaml list -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "gateway.proxyUrl" -}}
 {{- include "gateway.env" (list . "HTTPS_PROXY" (include "gateway.env" (list . "HTTP_PROXY" (.Values.egressProxy.url | default "")))) -}}
 {{- end -}}

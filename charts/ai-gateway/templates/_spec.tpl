@@ -38,9 +38,12 @@
 {{- end -}}
 {{- $providers = append $providers $provider -}}
 {{- end -}}
+{{- with include "gateway.customEndpoints" . | fromYamlArray -}}
+{{- $providers = append $providers (dict "name" "custom" "type" "OpenAICompatible" "requestEndpoints" .) -}}
+{{- end -}}
 {{- $providers = concat $providers .Values.providers -}}
 {{- if not $providers -}}
-{{- fail "no provider: set anthropicApiKey, openaiApiKey, vertexTextModel.project or providers" -}}
+{{- fail "no provider: set anthropicApiKey, openaiApiKey, vertexTextModel.project, customModels.enabled or providers" -}}
 {{- end -}}
 {{- toYaml $providers -}}
 {{- end -}}
@@ -67,7 +70,7 @@
 {{- $models = append $models (dict "name" "gemini" "provider" "vertex" "id" .Values.vertexTextModel.model) -}}
 {{- end -}}
 {{- end -}}
-{{- if not $models -}}
+{{- if not (or $models (include "gateway.customEndpoints" . | fromYamlArray)) -}}
 {{- fail "no model: say in models which ones your providers have" -}}
 {{- end -}}
 {{- toYaml $models -}}
@@ -82,8 +85,10 @@
 {{- $models = append $models (dict "name" .name) -}}
 {{- end -}}
 {{- $features := dict -}}
+{{- if $models -}}
 {{- range $name, $timeout := dict "codeCompletions" "3s" "codeGenerations" "30s" "chat" "60s" -}}
 {{- $_ := set $features $name (dict "timeout" $timeout "models" $models) -}}
+{{- end -}}
 {{- end -}}
 {{- toYaml $features -}}
 {{- end -}}

@@ -33,11 +33,10 @@
   "SSL_CERT_FILE" "set trust.caBundle"
   "REQUESTS_CA_BUNDLE" "set trust.caBundle"
   "WEB_CONCURRENCY" "set workloads.router.replicas"
-  "AIGW_CUSTOM_MODELS__ENABLED" "models of your own are in providers and models"
   "AIGW_MODEL_SELECTION__DEFAULT_MODELS" "set models and features"
   "AIGW_MOCK_MODEL_RESPONSES" "a provider of type Echo answers without a model"
 -}}
-{{- $used := list "AIGW_GITLAB_URL" "AIGW_CUSTOMER_PORTAL_URL" "ANTHROPIC_API_KEY" "OPENAI_API_KEY" "HTTPS_PROXY" "HTTP_PROXY" "NO_PROXY" -}}
+{{- $used := list "AIGW_GITLAB_URL" "AIGW_CUSTOMER_PORTAL_URL" "ANTHROPIC_API_KEY" "OPENAI_API_KEY" "AIGW_CUSTOM_MODELS__ENABLED" "AIGW_CUSTOM_MODELS__ENDPOINTS" "HTTPS_PROXY" "HTTP_PROXY" "NO_PROXY" -}}
 {{- range .Values.extraEnvironmentVariables -}}
 {{- if not (has .name $used) -}}
 {{- $hint := hasKey $instead .name | ternary (printf ": %s" (get $instead .name)) "" -}}

@@ -8,6 +8,7 @@ lists); this is the part of it that can be said before an object is stored. Keye
 from typing import Any, NamedTuple
 
 FEATURES = ("codeCompletions", "codeGenerations", "chat", "embeddings")
+TAKES_REQUESTS = "(has(self.requestEndpoints) && size(self.requestEndpoints) > 0)"
 BUILT_IN = "['Anthropic', 'VertexAI', 'OpenAI', 'OpenAICompatible', 'Echo']"
 
 
@@ -38,6 +39,17 @@ def _known_provider() -> Rule:
         f"!has(self.models) || {unknown}.size() == 0",
         "a model names a provider that is not in spec.providers",
         f"'there is no provider \"' + {unknown}[0] + '\" in spec.providers'",
+        ".models",
+    )
+
+
+def _endpoint_of_models() -> Rule:
+    without = "self.providers.filter(p, p.type == 'OpenAICompatible' && !has(p.endpoint)).map(p, p.name)"
+    used = f"self.models.map(m, m.provider).filter(name, name in {without})"
+    return Rule(
+        f"!has(self.models) || {used}.size() == 0",
+        "a model names a provider that has no endpoint, only requestEndpoints",
+        f"'the provider \"' + {used}[0] + '\" has no endpoint, only requestEndpoints'",
         ".models",
     )
 
@@ -80,7 +92,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "metadata.name and the name of a provider have more than 53 characters together: shorten one",
         ),
     ),
-    "GatewaySpec": (_known_provider(), *(_known_model(feature) for feature in FEATURES), _known_probe_model(), Rule(
+    "GatewaySpec": (_known_provider(), _endpoint_of_models(), *map(_known_model, FEATURES), _known_probe_model(), Rule(
         "!has(self.network) || !has(self.network.callers) || size(self.network.callers) == 0 || !has(self.expose) "
         "|| self.expose.serviceType == 'ClusterIP'",
         "never matches: a Service of type NodePort or LoadBalancer lets anyone call",
@@ -92,7 +104,24 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "Provider": (
         _needs("project", "VertexAI", "the Google Cloud project"),
         _needs("location", "VertexAI", "such as europe-west1"),
-        _needs("endpoint", "OpenAICompatible", "such as http://vllm.models.svc:8000/v1"),
+        Rule(
+            f"self.type != 'OpenAICompatible' || has(self.endpoint) || {TAKES_REQUESTS}",
+            "is required for OpenAICompatible, such as http://vllm.models.svc:8000/v1, or requestEndpoints",
+            "",
+            ".endpoint",
+        ),
+        Rule(
+            f"self.type == 'OpenAICompatible' || !{TAKES_REQUESTS}",
+            "has a meaning for OpenAICompatible only: remove it",
+            "",
+            ".requestEndpoints",
+        ),
+        Rule(
+            f"!has(self.credentials) || has(self.endpoint) || !{TAKES_REQUESTS}",
+            "is never sent: there is no endpoint for it",
+            "",
+            ".credentials",
+        ),
         _only_vertex("project"),
         _only_vertex("location"),
     ),

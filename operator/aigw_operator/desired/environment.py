@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a part is told by its environment: where its files are, where auth is, the way out. No secret is in it."""
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from aigw_contract.endpoints import parse_entry
+from aigw_contract.gateway import Provider
 from aigw_operator.desired import places
 from aigw_operator.desired.context import Context, Part
 
@@ -42,6 +45,13 @@ def _proxy(context: Context, part: Part) -> dict[str, str]:
 
 def _short(part: Part) -> list[str]:
     """A host without a dot is a Service beside the gateway, and no proxy knows it."""
-    endpoint = part.provider.endpoint if part.provider else None
-    host = urlsplit(str(endpoint)).hostname if endpoint else None
-    return [host] if host and "." not in host and ":" not in host else []
+    hosts = _hosts(part.provider) if part.provider else ()
+    return [host for host in hosts if "." not in host and ":" not in host]
+
+
+def _hosts(provider: Provider) -> Iterator[str]:
+    if provider.endpoint is not None:
+        yield urlsplit(str(provider.endpoint)).hostname or "."
+    for entry in map(parse_entry, provider.request_endpoints):
+        if entry.base is not None and not entry.subdomains:
+            yield entry.base.host

@@ -4,16 +4,11 @@
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Literal
 
+from aigw_contract.peers import LINK_LOCAL, METADATA_SERVERS
 from aigw_operator.desired.context import METRICS_PORT, PORT, Context, Part
 
 OPERATOR = "ai-gateway-operator"  # the app.kubernetes.io/name of the operator's own pods
 Network = IPv4Network | IPv6Network
-LINK_LOCAL = "169.254.0.0/16"
-METADATA_SERVERS = (
-    LINK_LOCAL,
-    "fd00:ec2::254/128",
-    "fd20:ce::254/128",
-)  # of clouds: give whoever asks a node's identity
 
 SERVING = [{"port": PORT, "protocol": "TCP"}]
 METRICS = [{"port": METRICS_PORT, "protocol": "TCP"}]

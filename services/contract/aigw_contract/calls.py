@@ -7,7 +7,7 @@ one `End` or `Broken` (`streams` has their form on the wire). A stream without a
 status 502, whatever the upstream's own status was.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct, field
 
@@ -33,6 +33,19 @@ class Fim(Struct, omit_defaults=True):
     file_name: str = ""
 
 
+class ModelServer(Struct, omit_defaults=True):
+    """A model server that the request itself names, with its key; an empty one means none. Its repr is for logs."""
+
+    endpoint: str  # its base URL
+    api_key: str = ""
+
+    def __repr__(self) -> str:
+        return "ModelServer(…)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
+
 class Call(Struct, omit_defaults=True):
     """One generation. Exactly one of `messages` and `fim` is set."""
 
@@ -43,6 +56,7 @@ class Call(Struct, omit_defaults=True):
     temperature: float | None = None  # the provider's own default when absent
     stop: list[str] = []
     stream: bool = False
+    at: ModelServer | None = None  # there and nowhere else, in place of the provider's own endpoint and credential
 
 
 class Usage(Struct, omit_defaults=True):
@@ -77,6 +91,7 @@ Frame = Delta | End | Broken
 class EmbedCall(Struct, omit_defaults=True):
     model: str
     inputs: list[str]
+    at: ModelServer | None = None
 
 
 class Embeddings(Struct, omit_defaults=True):

@@ -91,6 +91,14 @@ def _known_providers(spec: GatewaySpec) -> Iterator[Fault]:
             yield Fault(f"spec.models[{at}].provider", _unknown("provider", model.provider, known))
 
 
+def _endpoint_of_models(spec: GatewaySpec) -> Iterator[Fault]:
+    """A provider whose addresses all come from requests has none for a model of the object."""
+    without = {p.name for p in spec.providers if p.request_endpoints and p.endpoint is None}
+    for at, model in enumerate(spec.models):
+        if model.provider in without:
+            yield Fault(f"spec.models[{at}].provider", f'"{model.provider}" has no endpoint, only requestEndpoints')
+
+
 def _known_models(spec: GatewaySpec) -> Iterator[Fault]:
     known = {m.name for m in spec.models}
     for path, feature in _features(spec):
@@ -156,21 +164,21 @@ def _unused_providers(spec: GatewaySpec) -> Iterator[Fault]:
     for at, provider in enumerate(spec.providers):
         serves_proxy = provider.type in ("Anthropic", "OpenAI", "VertexAI") and provider.type not in proxied
         proxied.add(provider.type)
-        if provider.name not in used and not serves_proxy:
+        if provider.name not in used and not serves_proxy and not provider.request_endpoints:
             yield Fault(f"spec.providers[{at}]", f'no model uses "{provider.name}", so no request ever reaches it')
 
 
 def _required_fields(spec: GatewaySpec) -> Iterator[Fault]:
     needed = {"VertexAI": ("project", "location"), "OpenAICompatible": ("endpoint",)}
     for at, provider in enumerate(spec.providers):
-        for name in needed.get(provider.type, ()):
+        for name in needed.get(provider.type, ()) if not provider.request_endpoints else ():
             if getattr(provider, name) is None:
                 yield Fault(f"spec.providers[{at}].{name}", f"is required for {provider.type}")
 
 
 def _fields_without_use(spec: GatewaySpec) -> Iterator[Fault]:
     for at, provider in enumerate(spec.providers):
-        for name in _vertex_only(provider):
+        for name in (*_vertex_only(provider), *_compatible_only(provider)):
             yield Fault(f"spec.providers[{at}].{name}", f"has no meaning for {provider.type}")
 
 
@@ -178,6 +186,17 @@ def _vertex_only(provider: Provider) -> list[str]:
     if provider.type not in ("Anthropic", "OpenAI", "OpenAICompatible", "Echo"):
         return []
     return [name for name in ("project", "location") if getattr(provider, name) is not None]
+
+
+def _compatible_only(provider: Provider) -> list[str]:
+    return ["requestEndpoints"] if provider.request_endpoints and provider.type != "OpenAICompatible" else []
+
+
+def _credentials_without_use(spec: GatewaySpec) -> Iterator[Fault]:
+    """Where a request names the server it brings the key, too."""
+    for at, provider in enumerate(spec.providers):
+        if provider.request_endpoints and provider.endpoint is None and provider.credentials is not None:
+            yield Fault(f"spec.providers[{at}].credentials", "is never sent: there is no endpoint for it")
 
 
 def _autoscaling(spec: GatewaySpec) -> Iterator[Fault]:
@@ -207,6 +226,7 @@ def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
 RULES: tuple[Callable[[GatewaySpec], Iterator[Fault]], ...] = (
     _unique_names,
     _known_providers,
+    _endpoint_of_models,
     _known_models,
     _weights,
     _listed_twice,
@@ -216,6 +236,7 @@ RULES: tuple[Callable[[GatewaySpec], Iterator[Fault]], ...] = (
     _unused_providers,
     _required_fields,
     _fields_without_use,
+    _credentials_without_use,
     _autoscaling,
     _callers,
 )

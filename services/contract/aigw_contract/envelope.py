@@ -3,7 +3,8 @@
 
 A request is `{"prompt_components": [{"type", "payload", "metadata"}, …]}`. Everything in a payload is optional: a field
 that is missing or of the wrong type falls to its default and leaves a note; a component of an unknown type leaves a
-note. Only what makes the whole request unreadable is refused. Sibling keys of `prompt_components` are ignored.
+note. Only what makes the whole request unreadable is refused. Beside `prompt_components` GitLab sends `model_metadata`,
+read as tolerantly; all other keys are ignored.
 """
 
 from collections.abc import Sized
@@ -15,6 +16,7 @@ from msgspec import Raw, Struct, ValidationError, field
 
 from aigw_contract.calls import Message
 from aigw_contract.errors import UNREADABLE, InvalidJson, WrongShape
+from aigw_contract.model_metadata import ModelMetadata
 
 MOST_COMPONENTS = 100
 """GitLab's own service takes 1 to 100 components."""
@@ -120,6 +122,7 @@ class CodeRequest(Struct):
         | CodeGenerationComponent
         | CodeContextComponent
     ]
+    model_metadata: ModelMetadata | None = None
 
 
 class Envelope(Struct):
@@ -127,10 +130,12 @@ class Envelope(Struct):
 
     components: list[Component]
     notes: list[str]
+    metadata: ModelMetadata | None = None
 
 
 class _Wire(Struct):
     prompt_components: list[Raw]
+    model_metadata: Raw = Raw(b"null")
 
 
 class _Head(Struct):
@@ -149,20 +154,23 @@ def read_components(body: bytes) -> Envelope:
     First as if all were well, in one go; only what is not is read piece by piece.
     """
     try:
-        components = _known.decode(body).prompt_components
+        request = _known.decode(body)
     except UNREADABLE:
         return _read_piecewise(body)
-    _check_number(components)
-    return Envelope([component.payload for component in components], [])
+    _check_number(request.prompt_components)
+    metadata = request.model_metadata
+    notes = metadata.notes() if metadata is not None else []
+    return Envelope([component.payload for component in request.prompt_components], notes, metadata)
 
 
 def _read_piecewise(body: bytes) -> Envelope:
-    raws = read_json(body, _Wire).prompt_components
-    _check_number(raws)
+    wire = read_json(body, _Wire)
+    _check_number(wire.prompt_components)
     envelope = Envelope([], [])
     try:
-        for at, raw in enumerate(raws):
+        for at, raw in enumerate(wire.prompt_components):
             _read_one(raw, f"prompt_components[{at}]", envelope)
+        envelope.metadata = _metadata(wire.model_metadata, envelope.notes)
     except UNREADABLE as error:  # Raw is checked for syntax only when it is opened
         raise InvalidJson(f"The request body is not JSON that can be read: {_short(error)}") from None
     return envelope
@@ -198,6 +206,14 @@ def _read_one(raw: Raw, where: str, envelope: Envelope) -> None:
         envelope.notes.append(f"{where}: the type {head.type[:60]!r} is not known and was passed over")
         return
     envelope.components.append(read_tolerantly(kind, head.payload, f"{where}.payload", envelope.notes))
+
+
+def _metadata(raw: Raw, notes: list[str]) -> ModelMetadata | None:
+    if bytes(raw) == b"null":
+        return None
+    found = read_tolerantly(ModelMetadata, raw, "model_metadata", notes)
+    notes += found.notes()
+    return found
 
 
 def _field_by_field(kind: type[T], value: Any, where: str, notes: list[str]) -> T:

@@ -64,6 +64,7 @@ class Failure(Struct, frozen=True, omit_defaults=True):
     kind: Kind
     detail: str = ""
     retry_after: float | None = None  # seconds
+    by_request: bool = False  # of a server that the request named: it says nothing of the provider
 
 
 class UpstreamFailed(Exception):

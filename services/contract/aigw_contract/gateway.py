@@ -7,8 +7,9 @@ and bounds are also the CRD's: the first are what `kubectl explain` shows, the s
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, StringConstraints
 
+from aigw_contract import endpoints
 from aigw_contract.calls import FimFamily
 from aigw_contract.exposure import EgressProxy, Expose, Network, Trust
 from aigw_contract.shape import Address, Duration, Label, Name, Spec, Text
@@ -22,6 +23,21 @@ ThirdPartyType = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*\.[A
 """`vendor.Name`: an adapter that another package registers under the entry point group `aigw.providers`."""
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 FEATURES = ("codeCompletions", "codeGenerations", "chat", "embeddings")
+
+
+def _request_endpoint(entry: str) -> str:
+    """Raises ValueError for what can cover no address."""
+    endpoints.parse_entry(entry)
+    return entry
+
+
+RequestEndpoint = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^([*]|https?://([*][.])?[^/?#@*]+(/[^?#%]*)?)$", min_length=1, max_length=endpoints.MOST_CHARACTERS
+    ),
+    AfterValidator(_request_endpoint),
+]
 
 
 class Issuer(Spec):
@@ -67,12 +83,23 @@ class Provider(Spec):
         description="Anthropic, VertexAI, OpenAI, OpenAICompatible, Echo; or vendor.Name, which another package brings."
     )
     endpoint: HttpUrl | None = Field(None, description="Base URL; by default the provider's public one.")
+    request_endpoints: list[RequestEndpoint] = Field(
+        [],
+        max_length=64,
+        description="OpenAICompatible: addresses that a request may name in place of `endpoint`, with a key of its "
+        "own. A base URL, whose host may begin with `*.`, stands for itself and all below it; `*` for any address but "
+        "loopback and link-local ones, which must be named.",
+    )
     credentials: ProviderCredentials | None = Field(
         None, description="Its key; without it calls go up without one, or (VertexAI) with the workload's identity."
     )
     project: Text | None = Field(None, description="VertexAI: the Google Cloud project.")
     location: Text | None = Field(None, description="VertexAI: the region, such as europe-west1, or `global`.")
-    timeout: Duration = Field("90s", description="The longest silence within a proxied answer.")
+    timeout: Duration = Field(
+        "90s",
+        description="The longest silence within a proxied answer. Models at an address that a request names have as "
+        "long for a whole answer, or for the first content of a stream.",
+    )
 
 
 class Model(Spec):

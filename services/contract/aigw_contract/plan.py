@@ -17,6 +17,7 @@ from aigw_contract.table import (
     ModelRoute,
     ProviderRoute,
     ProviderSettings,
+    RequestedRoute,
     RoutingTable,
 )
 
@@ -32,6 +33,7 @@ def plan_table(spec: GatewaySpec, urls: Mapping[str, str]) -> RoutingTable:
         aliases=_aliases(spec),
         features=_features(spec),
         proxies=_proxies(spec),
+        requested=_requested(spec),
     )
     table.revision = revision(json.encode(table, order="deterministic"))
     return table
@@ -49,6 +51,7 @@ def plan_provider(spec: GatewaySpec, provider: Provider, credential_file: str, c
         ca_bundle_file=ca_bundle_file,
         timeout=seconds(provider.timeout),
         max_body_bytes=spec.limits.max_body_bytes,
+        request_endpoints=list(provider.request_endpoints),
     )
 
 
@@ -100,3 +103,11 @@ def _proxies(spec: GatewaySpec) -> dict[str, str]:
     """The first provider of the type serves the proxy of that name."""
     first = {p.type: p.name for p in reversed(spec.providers)}
     return {name: first[kind] for name, kind in PROXY_NAMES.items() if kind in first}
+
+
+def _requested(spec: GatewaySpec) -> list[RequestedRoute]:
+    return [
+        RequestedRoute(p.name, list(p.request_endpoints), seconds(p.timeout))
+        for p in spec.providers
+        if p.request_endpoints
+    ]

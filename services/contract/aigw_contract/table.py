@@ -36,6 +36,14 @@ class FeatureRoute(Struct, omit_defaults=True):
     models: list[Choice]
 
 
+class RequestedRoute(Struct, omit_defaults=True):
+    """A provider that takes models which a request names with an address, where `endpoints` covers that."""
+
+    provider: str
+    endpoints: list[str]  # as `aigw_contract.endpoints` reads them
+    timeout: float = 90.0  # seconds for the whole answer, or until a stream's first content
+
+
 class RoutingTable(Struct, omit_defaults=True):
     """Everything the router needs to decide where a request goes. `revision` names the content."""
 
@@ -48,6 +56,7 @@ class RoutingTable(Struct, omit_defaults=True):
     aliases: dict[str, str] = {}  # a retired or provider-side name -> a name in `models`
     features: dict[str, FeatureRoute] = {}
     proxies: dict[str, str] = {}  # a name of PROXY_NAMES -> the provider that serves it
+    requested: list[RequestedRoute] = []  # the first that covers an address serves it
 
     def resolve(self, model: str, provider: str = "") -> str | None:
         """The name in `models` that a caller's model and provider mean, or None.
@@ -73,13 +82,14 @@ class ProviderSettings(Struct, omit_defaults=True):
 
     name: str
     type: str
-    endpoint: str = ""  # empty: the provider's public endpoint
+    endpoint: str = ""  # empty: the provider's public endpoint, or none where it has none
     credential_file: str = ""  # empty: calls go up without a credential
     project: str = ""
     location: str = ""
     ca_bundle_file: str = ""
     timeout: float = 90.0  # seconds between two reads of a proxied answer
     max_body_bytes: int = 10 * 1024 * 1024
+    request_endpoints: list[str] = []  # what a call may name in place of `endpoint`
 
 
 class IssuerTrust(Struct, omit_defaults=True):

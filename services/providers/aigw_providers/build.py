@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A provider service from its settings: the parts, put together once."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from aigw_providers.probe import Probe
 from aigw_providers.proxy import PREFIX, Proxy
 from aigw_providers.registry import adapter_class
 from aigw_providers.relay import HttpUpstream, Relay, Upstream
+from aigw_providers.requested import Nowhere, RequestedRelay, Servers
 from aigw_providers.service import ProviderService
 from aigw_providers.settings import ProviderServiceSettings
 
@@ -41,20 +43,27 @@ def build(name: str, environment: ProviderServiceSettings) -> Service:
         raise ValueError(f"the settings file is for {settings.name}")
     adapter = adapter_class(settings.type)(settings)
     credential = _credential(settings, adapter)
-    upstream = EchoUpstream() if settings.type == "Echo" else _http_upstream(settings, adapter, credential)
+    upstream = _upstream(settings, adapter, credential)
+    servers = Servers(settings) if settings.request_endpoints else None
     access_log = AccessLog(f"provider-{name}")
     key = InternalKey(environment.internal_key_file)
     app = build_app(f"AI Gateway: provider {name}", version("ai-gateway"), DESCRIBED, _ready, lambda: digest)
     observed = Observed(name)
     probe = Probe(digest, credential, observed)
-    hot = [Hot("POST", "/probe", probe.answer), *_hot(settings, adapter, upstream, observed)]
+    relay = Relay(adapter, upstream, settings.timeout)
+    if servers is not None:
+        relay = RequestedRelay(settings, adapter, upstream, servers)
+    hot = [Hot("POST", "/probe", probe.answer), *_hot(settings, adapter, upstream, relay, observed)]
     edge = Edge(app, hot, access_log, key.require)
-    return Service(edge, access_log, [credential.keep_fresh, lambda: watch(key.file, *_trust(settings, upstream))])
+    trusting = [part for part in (upstream, servers) if isinstance(part, HttpUpstream | Servers)]
+    return Service(edge, access_log, [credential.keep_fresh, lambda: watch(key.file, *_trust(settings, trusting))])
 
 
-def _hot(settings: ProviderSettings, adapter: Adapter, upstream: Upstream, observed: Observed) -> list[Hot]:
+def _hot(
+    settings: ProviderSettings, adapter: Adapter, upstream: Upstream, relay: Relay, observed: Observed
+) -> list[Hot]:
     trunks = Trunks()
-    service = ProviderService(settings, adapter, Relay(adapter, upstream, settings.timeout), observed, trunks)
+    service = ProviderService(settings, adapter, relay, observed, trunks)
     proxy = Proxy(settings, adapter, upstream, observed, trunks)
     return [
         Hot("GET", "/trunk", trunks.lay),
@@ -64,19 +73,27 @@ def _hot(settings: ProviderSettings, adapter: Adapter, upstream: Upstream, obser
     ]
 
 
-def _http_upstream(settings: ProviderSettings, adapter: Adapter, credential: Credential) -> HttpUpstream:
+def _upstream(settings: ProviderSettings, adapter: Adapter, credential: Credential) -> Upstream:
+    if settings.type == "Echo":
+        return EchoUpstream()
     url = settings.endpoint or adapter.base_url()
+    if not url and settings.request_endpoints:
+        return Nowhere()
     tls = client_context(settings.ca_bundle_file)
     client = HttpClient(url, tls=tls, proxy=environment_proxy(Origin.parse(url)))
     return HttpUpstream(client, credential)
 
 
-def _trust(settings: ProviderSettings, upstream: Upstream) -> list[Watched[None]]:
+def _trust(settings: ProviderSettings, trusting: Sequence[HttpUpstream | Servers]) -> list[Watched[None]]:
     """Authorities of one's own, which change while the service runs; a bundle that cannot be read changes nothing."""
     bundle = settings.ca_bundle_file
-    if not bundle or not isinstance(upstream, HttpUpstream):
-        return []
-    return [Watched(bundle, lambda _: upstream.trust(client_context(bundle)))]
+
+    def load(_: bytes) -> None:
+        tls = client_context(bundle)
+        for part in trusting:
+            part.trust(tls)
+
+    return [Watched(bundle, load)] if bundle and trusting else []
 
 
 def _credential(settings: ProviderSettings, adapter: Adapter) -> Credential:

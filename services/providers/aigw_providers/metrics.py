@@ -31,7 +31,8 @@ class Observed:
 
     def failed(self, failure: Failure) -> None:
         self._by_kind[failure.kind].inc()
-        self.last_error, self.last_error_at = failure.kind, time()
+        if not failure.by_request:
+            self.last_error, self.last_error_at = failure.kind, time()
 
     def ended(self, last: Frame | None) -> None:
         """A stream ended with this frame."""

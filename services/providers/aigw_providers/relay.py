@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from aigw_contract.calls import Answer, Broken, Call, EmbedCall, Embeddings, Frame
 from aigw_contract.failures import Failure, UpstreamFailed
 from aigw_kit.http import ConnectFailed, HttpClient, HttpError, ProtocolViolation, TimedOut
-from aigw_providers.adapter import Adapter, Headers, UpstreamRequest
+from aigw_providers.adapter import Adapter, Headers, UpstreamRequest, unsupported
 from aigw_providers.credentials import Credential, CredentialMissing
 from aigw_providers.frames import Chunks, FrameStream
 
@@ -85,7 +85,7 @@ class Relay:
 
     async def send(self, call: Call | EmbedCall, trace: Headers, timeout: float) -> Answer | Embeddings:
         """The whole answer. Raises UpstreamFailed."""
-        request = _traced(self._adapter.encode(call), trace)
+        request = self._encoded(call, trace)
         try:
             status, headers, body = await self._upstream.send(request, timeout)
         except (HttpError, CredentialMissing) as error:
@@ -99,7 +99,7 @@ class Relay:
 
         Raises UpstreamFailed as long as no content came, so that another candidate can be tried.
         """
-        request = _traced(self._adapter.encode(call), trace)
+        request = self._encoded(call, trace)
         try:
             async with asyncio.timeout(timeout):
                 stream = await self._upstream.stream(request, timeout)
@@ -110,6 +110,11 @@ class Relay:
             raise UpstreamFailed(classify(error)) from None
         stream.allow_silence(self._silence)
         return begun
+
+    def _encoded(self, call: Call | EmbedCall, trace: Headers) -> UpstreamRequest:
+        if call.at is not None:  # see `requested`; it must not go to the provider's own endpoint in place of that
+            raise unsupported("this provider takes no addresses from requests")
+        return _traced(self._adapter.encode(call), trace)
 
     async def _first_content(self, call: Call, stream: UpstreamStream) -> Begun:
         """Read up to the first Delta or End; what comes before (roles, pings) commits nobody to anything."""

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Circuit breakers, one per model of a provider: leave alone what fails, try it again with one request.
 
+Models at an address that a request names have one for each address and key, too: what one caller's server or key does
+speaks against no other's. As callers can make up any number of them, only the latest are kept.
+
 Closed until five failures in a row, or one rate limit that says how long. Then open, for a pause that doubles from 1 s
 to 30 s; after it a single request is let through, and its outcome decides.
 """
 
 from dataclasses import dataclass
 
+from aigw_contract.calls import ModelServer
 from aigw_contract.failures import CONSEQUENCES, Failure, Kind
+from aigw_contract.table import ModelRoute
 
 FAILURES_TO_OPEN = 5
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 LONGEST_RETRY_AFTER = 60.0  # seconds that an upstream's own Retry-After is believed for
+MOST_REQUESTED = 1024
 
 
 @dataclass(slots=True)
@@ -59,3 +65,21 @@ class Breaker:
     def abandoned(self) -> None:
         """The request ended without an outcome (its client left): let another one probe."""
         self.probing = False
+
+
+class Breakers:
+    """All of one router."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], Breaker] = {}
+        self._requested: dict[tuple[str, str, str, int], Breaker] = {}
+
+    def of(self, route: ModelRoute, at: ModelServer | None) -> Breaker:
+        if at is None:
+            return self._known.setdefault((route.provider, route.id), Breaker())
+        key = (route.provider, route.id, at.endpoint, hash(at.api_key))  # a secret is not kept
+        breaker = self._requested.pop(key, None) or Breaker()
+        self._requested[key] = breaker  # at the end again: the oldest is the first to go
+        if len(self._requested) > MOST_REQUESTED:
+            del self._requested[next(iter(self._requested))]
+        return breaker

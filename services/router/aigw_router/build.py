@@ -70,10 +70,11 @@ def readiness(auth: AuthClient) -> Ready:
 COMMON = {
     400: "invalid_json, bad_request",
     401: "no_authorization_header and others",
-    403: "scope_missing, user_token_not_accepted",
+    403: "scope_missing, user_token_not_accepted, custom_models_disabled, model_endpoint_not_allowed",
     408: "request_timeout",
     413: "body_too_large",
-    422: "wrong_shape, nothing_usable, no_such_model, prompt_too_long, provider_rejected_request",
+    422: "wrong_shape, nothing_usable, no_such_model, model_dialect_not_supported, prompt_too_long, "
+    "provider_rejected_request",
     429: "provider_rate_limited",
     503: "provider_* , auth_unavailable",
 }

@@ -14,7 +14,7 @@ from aigw_contract.errors import ProviderRefusal
 from aigw_contract.failures import CONSEQUENCES, Failure, UpstreamFailed
 from aigw_contract.table import RoutingTable
 from aigw_kit.request import Request
-from aigw_router.breaker import Breaker
+from aigw_router.breaker import Breakers
 from aigw_router.candidates import Attempt
 from aigw_router.clients import Passed, ProviderClient
 from aigw_router.metrics import attempts_total
@@ -43,7 +43,7 @@ class Dispatch:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._breakers = Breakers()
 
     async def first_success(
         self, request: Request, table: RoutingTable, attempts: Sequence[Attempt], timeout: float, passed: Passed
@@ -91,7 +91,7 @@ class Dispatch:
     async def _one(self, table: RoutingTable, attempt: Attempt, seconds: float, ask: Try[T]) -> T:
         """Raises UpstreamFailed; tells the breaker how it went."""
         route = attempt.route
-        breaker = self._breakers.setdefault((route.provider, route.id), Breaker())
+        breaker = self._breakers.of(route, attempt.call.at)
         if not breaker.allows(monotonic()):
             attempts_total(attempt.model, "breaker_open").inc()
             raise UpstreamFailed(breaker.refusal(monotonic()))

@@ -54,6 +54,6 @@ def _require_whole(table: RoutingTable) -> None:
             raise ValueError(f"model {name} names the unknown provider {model.provider}")
     missing = {choice.model for feature in table.features.values() for choice in feature.models} - set(table.models)
     missing |= set(table.aliases.values()) - set(table.models)
-    missing |= set(table.proxies.values()) - set(table.providers)
+    missing |= ({*table.proxies.values()} | {found.provider for found in table.requested}) - set(table.providers)
     if missing:
         raise ValueError(f"the table names what it does not have: {', '.join(sorted(missing))}")

@@ -21,6 +21,7 @@ ENTRIES: dict[str, dict[str, Any]] = {
     "anthropic": {"type": "Anthropic"},
     "openai": {"type": "OpenAI"},
     "vertex": {"type": "VertexAI", "location": "global"},
+    "custom": {"type": "OpenAICompatible"},
     "echo": {},
 }
 """What an issuer or a provider has beside what the variables say of it, which comes first."""
@@ -31,7 +32,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "vertex": {"name": "gemini", "id": "gemini-2.5-flash", "replaces": ["code-gecko", "codestral-2501"]},
     "echo": {"name": "echo", "id": "echo"},
 }
-"""Provider -> its model. `replaces`: retired names that GitLab versions still send."""
+"""Provider -> its model. `replaces`: retired names that GitLab versions still send. `custom` has those of requests."""
 
 FEATURES = {"codeCompletions": "3s", "codeGenerations": "30s", "chat": "60s"}
 """Feature -> its timeout, for all attempts together. All models serve each, in the order of their providers."""
@@ -91,7 +92,10 @@ def _complete(spec: dict[str, Any]) -> None:
         if issuer["url"] == GITLAB_COM:
             issuer["realms"] = ["saas"]
     names = [provider["name"] for provider in spec.get("providers", [])]
-    spec["models"] = [_model(name, MODELS[name]) for name in names]
+    spec["models"] = [_model(name, MODELS[name]) for name in names if name in MODELS]
+    if not spec["models"]:
+        del spec["models"]
+        return
     features = spec.setdefault("features", {})
     for feature, timeout in FEATURES.items():
         said = features.get(feature, {})

@@ -9,20 +9,27 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from aigw_standalone.document import Said, document
+from aigw_contract.endpoints import ANY
+from aigw_standalone.document import MODELS, Said, document
 from aigw_standalone.manifest import ECHO, BadManifest, Manifest, parse
 from aigw_standalone.variables import HONOURED, IGNORED, REFUSED, SETTINGS, Honoured, known, matches
 
 GITLAB = "AIGW_GITLAB_URL"
 PORTAL = "AIGW_CUSTOMER_PORTAL_URL"
 MOCK = "AIGW_MOCK_MODEL_RESPONSES"
+CUSTOM = "AIGW_CUSTOM_MODELS__ENABLED"
+ENDPOINTS = "AIGW_CUSTOM_MODELS__ENDPOINTS"
 SIGNING_KEY = "AIGW_SELF_SIGNED_JWT__SIGNING_KEY"
 PORTAL_URL = "https://customers.gitlab.com"
 
 NO_PROVIDER = (
     "no provider: set ANTHROPIC_API_KEY, OPENAI_API_KEY or AIGW_VERTEX_TEXT_MODEL__PROJECT, or "
-    f"{MOCK}=true for answers without a model. Models that GitLab names in a request, with an address, are not called: "
-    "name their servers as providers in a file (-f)"
+    f"{CUSTOM}=true for models that GitLab names in a request, with an address, or {MOCK}=true for answers without a "
+    "model; or name model servers as providers in a file (-f)"
+)
+ANYWHERE = (
+    "models are called at whatever address a request names, but for loopback and link-local ones: "
+    f"{ENDPOINTS}=https://models.example.com/v1 (or several, with commas) narrows that, {CUSTOM}=false ends it"
 )
 
 
@@ -48,7 +55,7 @@ class Settings(NamedTuple):
 def read(environment: Mapping[str, str]) -> Made:
     """Raises BadManifest with a line for each variable that cannot be used; the value is not in it."""
     given = {name: value.strip() for name, value in environment.items() if value.strip()}
-    said = _said(_with_portal(given, environment))
+    said = _said(_with_custom(_with_portal(given, environment)))
     names = [row.name for row in said if row.name in given]
     if not names:
         return Made(parse([ECHO]), ECHO, [], [note for note in _ignored(given, said) if ": AIGW_" in note])
@@ -56,7 +63,7 @@ def read(environment: Mapping[str, str]) -> Made:
     if "providers" not in made["spec"]:
         raise BadManifest([NO_PROVIDER])
     manifest = parse([made])._replace(secrets=secrets)
-    return Made(manifest, made, names, [*_assumed(given, environment), *_ignored(given, said)])
+    return Made(manifest, made, names, [*_assumed(given, environment, made), *_ignored(given, said)])
 
 
 def settings(environment: Mapping[str, str]) -> Settings:
@@ -85,13 +92,32 @@ def _with_portal(given: Mapping[str, str], environment: Mapping[str, str]) -> di
     return found
 
 
+def _with_custom(given: Mapping[str, str]) -> dict[str, str]:
+    """GitLab's image takes models of requests unless it is told not to; and whoever names addresses wants them."""
+    assumed = {CUSTOM: "true"} if GITLAB in given or ENDPOINTS in given else {}
+    return {**assumed, **given}
+
+
 def _said(given: Mapping[str, str]) -> Said:
     """What counts. Raises BadManifest."""
     refused = [f"{n}: {why}" for n in sorted(given) for pattern, why in REFUSED.items() if matches(pattern, n)]
     rows = {row: given[row.name] for row in HONOURED if row.name in given and (not row.needs or row.needs in given)}
     said = {row: value for row, value in _values(rows, refused).items() if value is not None}
     mocked = any(row.name == MOCK for row in said)
-    return {row: value for row, value in said.items() if not (mocked and _is_replaced(row))}
+    custom = any(row.name == CUSTOM for row in said)
+    found = {row: value for row, value in said.items() if not (mocked and _is_replaced(row))}
+    found = {row: value for row, value in found.items() if custom or row.name != ENDPOINTS}
+    return found if _has_models(found) else {row: value for row, value in found.items() if not _is_feature(row)}
+
+
+def _has_models(said: Said) -> bool:
+    """Beside those of requests."""
+    places = [row.place for row in said]
+    return any(place.startswith(f"spec.providers[{name}]") for place in places for name in MODELS)
+
+
+def _is_feature(row: Honoured) -> bool:
+    return row.place.startswith("spec.features.")
 
 
 def _is_replaced(row: Honoured) -> bool:
@@ -137,12 +163,17 @@ def _why_ignored(name: str, given: Mapping[str, str], said: Said) -> str:
 def _why_unused(row: Honoured, given: Mapping[str, str], said: Said) -> str:
     if row.needs and row.needs not in given:
         return f"it means nothing without {row.needs}"
-    mocked = any(other.name == MOCK for other in said)
-    return f"{MOCK} answers in its place" if mocked and _is_replaced(row) else ""
+    if any(other.name == MOCK for other in said) and _is_replaced(row):
+        return f"{MOCK} answers in its place"
+    if row.name == ENDPOINTS and row not in said:
+        return f"{CUSTOM} is off"
+    return "no provider here has models for it" if _is_feature(row) and row not in said else ""
 
 
-def _assumed(given: Mapping[str, str], environment: Mapping[str, str]) -> Iterator[str]:
+def _assumed(given: Mapping[str, str], environment: Mapping[str, str], made: Mapping[str, Any]) -> Iterator[str]:
     """What nobody has said and is good to know."""
+    if any(provider.get("requestEndpoints") == [ANY] for provider in made["spec"]["providers"]):
+        yield ANYWHERE
     if GITLAB not in given and PORTAL not in given:
         yield f"{GITLAB} is not set: no tokens of a GitLab are accepted"
     elif PORTAL not in environment:

@@ -27,6 +27,20 @@ from aigw_standalone.wanted import Options, Wanted, find
 POLL_SECONDS = 0.2
 NO_TOKEN = "<token>"  # noqa: S105 - what stands where a token is not shown
 
+EXAMPLE = {
+    "prompt_components": [{
+        "type": "code_editor_completion",
+        "payload": {
+            "file_name": "hello.py", "language_identifier": "python",
+            "content_above_cursor": "def hello_world():\n", "content_below_cursor": "",
+        },
+    }]
+}  # fmt: skip
+NAMED = {
+    "model_metadata": {"provider": "litellm", "endpoint": "https://<your model server>/v1", "identifier": "<model>"}
+}
+"""Where the gateway has no model of its own."""
+
 
 class UsageFault(Exception):
     """One line (or several) for the user; the exit code is 2."""
@@ -85,15 +99,7 @@ def banner(wanted: Wanted, supervisor: Supervisor, headers: dict[str, str], dire
     """
     url = supervisor.router.url
     lines = "".join(f" \\\n  -H '{name}: {value}'" for name, value in headers.items())
-    body = json.dumps({
-        "prompt_components": [{
-            "type": "code_editor_completion",
-            "payload": {
-                "file_name": "hello.py", "language_identifier": "python",
-                "content_above_cursor": "def hello_world():\n", "content_below_cursor": "",
-            },
-        }]
-    })  # fmt: skip
+    body = json.dumps(EXAMPLE if wanted.manifest.gateway.spec.models else EXAMPLE | NAMED)
     hint = "`aigw token` prints a token" if NO_TOKEN in lines else "the token is good for an hour; another: aigw token"
     providers = ", ".join(f"{p.name} ({p.type})" for p in wanted.manifest.gateway.spec.providers)
     warnings = [*plan.warnings(wanted.manifest, os.environ), *plan.warnings_of_keys(wanted.manifest)]

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, HttpUrl, TypeAdapter, ValidationError
 
 from aigw_auth.issue import read_signer, read_verifier
+from aigw_contract.endpoints import ANY, parse_entry
 from aigw_contract.shape import Text
 
 Reader = Callable[[str], Any]
@@ -50,6 +51,22 @@ def switch(value: str) -> bool:
 def echo(value: str) -> str | None:
     """The provider type that answers without a model, if that is what is wanted."""
     return "Echo" if switch(value) else None
+
+
+def any_endpoint(value: str) -> list[str] | None:
+    """The list that has every address in it, if that is what is wanted."""
+    return [ANY] if switch(value) else None
+
+
+def endpoints(value: str) -> list[str]:
+    """Addresses and patterns, with commas between them."""
+    entries = [entry.strip() for entry in value.split(",")]
+    for number, entry in enumerate(entries, 1):
+        try:
+            parse_entry(entry)
+        except ValueError as error:
+            raise ValueError(f"entry {number} {error}") from None
+    return entries
 
 
 def duration(value: str) -> str:

@@ -3,6 +3,7 @@
 
 Names are those of GitLab's documentation of that image. Those of Vertex AI follow its rule AIGW_<group>__<name> from
 `vertexTextModel` of GitLab's chart. ANTHROPIC_BASE_URL and OPENAI_BASE_URL are read by the providers' own SDKs.
+AIGW_CUSTOM_MODELS__ENDPOINTS is ours.
 """
 
 from typing import Any, NamedTuple
@@ -46,6 +47,8 @@ HONOURED = (
         "vertex/key.json",
         "AIGW_VERTEX_TEXT_MODEL__PROJECT",
     ),
+    Honoured("AIGW_CUSTOM_MODELS__ENABLED", "spec.providers[custom].requestEndpoints", values.any_endpoint),
+    Honoured("AIGW_CUSTOM_MODELS__ENDPOINTS", "spec.providers[custom].requestEndpoints", values.endpoints),
     Honoured("AIGW_MOCK_MODEL_RESPONSES", "spec.providers[echo].type", values.echo),
     Honoured("AIGW_DUO_CHAT__MODEL_REQUEST_TIMEOUT", "spec.features.chat.timeout", values.duration),
     Honoured("AIGW_SELF_SIGNED_JWT__SIGNING_KEY", "spec.keys.signing", values.signing_key, "user-tokens/signing.pem"),
@@ -101,11 +104,6 @@ CATALOGUE = "there is no catalogue of models here; name models and features in a
 
 IGNORED = (
     Ignored("AIGW_GITLAB_API_URL", "GitLab is asked for nothing but its keys, which are found below AIGW_GITLAB_URL"),
-    Ignored(
-        "AIGW_CUSTOM_MODELS__ENABLED",
-        "models that GitLab names in a request, with an address, are not called; name their servers in a file",
-        switch=True,
-    ),
     Ignored("AIGW_CUSTOM_MODELS__DISABLE_STREAMING", "what is asked for as a stream is streamed", switch=True),
     Ignored("AIGW_CUSTOM_MODELS__EXTRA_HEADERS", "no headers of your own are sent to model servers"),
     Ignored("AIGW_FASTAPI__DOCS_URL", "the API page is at /docs"),

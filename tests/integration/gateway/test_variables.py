@@ -45,7 +45,7 @@ def variables(gitlab: Issuer, running_upstream_process: RunningUpstream) -> dict
         "AIGW_GITLAB_URL": f"{gitlab.url}/",
         "AIGW_GITLAB_API_URL": f"{gitlab.url}/api/v4/",
         "AIGW_CUSTOMER_PORTAL_URL": "",
-        "AIGW_CUSTOM_MODELS__ENABLED": "true",
+        "AIGW_CUSTOM_MODELS__DISABLE_STREAMING": "true",
         "ANTHROPIC_API_KEY": objects.KEYS["anthropic"],
         "ANTHROPIC_BASE_URL": f"{running_upstream_process.url}/anthropic",
         "AIGW_SELF_SIGNED_JWT__SIGNING_KEY": KEY.replace("\n", "\\n"),
@@ -77,10 +77,9 @@ def user_token(key: str) -> str:
     return token(rsa_key(key), kid=None, iss=AUDIENCE, aud=AUDIENCE, sub=USER, gitlab_instance_id=INSTANCE)
 
 
-def complete(url: str, bearer: str) -> httpx.Response:
-    return httpx.post(
-        url + CODE, headers=presented(bearer), json=envelope(completion()), timeout=20, trust_env=False, verify=NO_TLS
-    )
+def complete(url: str, bearer: str, **beside: Any) -> httpx.Response:
+    body = envelope(completion()) | beside
+    return httpx.post(url + CODE, headers=presented(bearer), json=body, timeout=20, trust_env=False, verify=NO_TLS)
 
 
 def ask_claude(url: str, bearer: str) -> httpx.Response:
@@ -126,7 +125,7 @@ class TestServing:
     def test_the_start_says_what_is_ignored(self, running: RunningGateway) -> None:
         said = running.said()
         assert "made from  AIGW_GITLAB_URL, ANTHROPIC_API_KEY, " in said
-        assert re.search(r"^ignored: AIGW_CUSTOM_MODELS__ENABLED \(.+\)$", said, re.MULTILINE)
+        assert re.search(r"^ignored: AIGW_CUSTOM_MODELS__DISABLE_STREAMING \(.+\)$", said, re.MULTILINE)
         assert re.search(r"^ignored: AIGW_GITLAB_API_URL \(.+\)$", said, re.MULTILINE)
 
     def test_secrets_are_shown_to_nobody(self, running: RunningGateway, variables: dict[str, str]) -> None:
@@ -136,6 +135,44 @@ class TestServing:
         lines = [pem(rsa_key(name)).decode().splitlines()[5] for name in ("signing", "validation")]
         for secret in (variables["ANTHROPIC_API_KEY"], *lines):
             assert [text for text in told if secret in text] == []
+
+
+class TestModelsThatGitlabNames:
+    """With the address of a GitLab and nothing else, as GitLab's own image is started."""
+
+    def metadata(self, upstream: RunningUpstream) -> dict[str, str]:
+        identifier = "custom_openai/mistral-x"
+        return {
+            "provider": "litellm",
+            "name": "mistral",
+            "endpoint": f"{upstream.url}/vllm/v1",
+            "identifier": identifier,
+        }
+
+    def test_they_are_called_but_on_the_machine_itself(
+        self, gitlab: Issuer, upstream: RunningUpstream, tmp_path: Path
+    ) -> None:
+        alone = {"AIGW_GITLAB_URL": gitlab.url, "AIGW_CUSTOMER_PORTAL_URL": ""}
+        with RunningGateway(tmp_path, extra=alone) as running:
+            assert "providers  custom (OpenAICompatible)" in running.said()
+            assert '"model_metadata": {"provider": "litellm"' in running.said(), "the request to try it names a model"
+            assert "AIGW_CUSTOM_MODELS__ENDPOINTS=" in running.said()
+            answer = complete(running.url, gitlab.token("a"), model_metadata=self.metadata(upstream))
+            assert (answer.status_code, answer.json()["reason"]) == (403, "model_endpoint_not_allowed")
+            answer = complete(running.url, gitlab.token("a"))
+            assert (answer.status_code, answer.json()["reason"]) == (422, "no_such_model")
+
+    def test_addresses_that_are_named_are_called_and_no_others(
+        self, gitlab: Issuer, upstream: RunningUpstream, tmp_path: Path
+    ) -> None:
+        narrowed = {"AIGW_GITLAB_URL": gitlab.url, "AIGW_CUSTOM_MODELS__ENDPOINTS": f"{upstream.url}/vllm/v1"}
+        with RunningGateway(tmp_path, extra=narrowed) as running:
+            assert "AIGW_CUSTOM_MODELS__ENDPOINTS=" not in running.said()
+            named = self.metadata(upstream)
+            answer = complete(running.url, gitlab.token("a"), model_metadata=named)
+            assert (answer.status_code, answer.json()["response"]) == (200, "Hello from mistral-x.")
+            elsewhere = named | {"endpoint": "https://models.example.com/v1"}
+            assert complete(running.url, gitlab.token("a"), model_metadata=elsewhere).status_code == 403
 
 
 class TestAsTheImageStartsIt:
@@ -204,7 +241,11 @@ class TestFaults:
                 {"AIGW_SELF_SIGNED_JWT__SIGNING_KEY": "s3cr3t"},
                 "AIGW_SELF_SIGNED_JWT__SIGNING_KEY: not a PEM private key",
             ),
-            ({"ANTHROPIC_API_KEY": ""}, "no provider: set ANTHROPIC_API_KEY"),
+            (
+                {"ANTHROPIC_API_KEY": "", "AIGW_CUSTOM_MODELS__ENABLED": "false"},
+                "no provider: set ANTHROPIC_API_KEY",
+            ),
+            ({"AIGW_CUSTOM_MODELS__ENDPOINTS": "http://a, b"}, "AIGW_CUSTOM_MODELS__ENDPOINTS: entry 2 is not an http"),
             ({"REQUESTS_CA_BUNDLE": "/no/such.pem"}, "REQUESTS_CA_BUNDLE: /no/such.pem cannot be read"),
             ({"AIGW_PROXY_ENDPOINTS__SAAS_ENABLED": "9"}, "AIGW_PROXY_ENDPOINTS__SAAS_ENABLED: "),
         ],
@@ -233,7 +274,9 @@ class TestCheck:
     def test_the_object_can_go_into_a_file(self, variables: dict[str, str], tmp_path: Path) -> None:
         done = self.check(variables, "--environment")
         assert done.exit_code == 0
-        assert "ignored: AIGW_CUSTOM_MODELS__ENABLED" in done.stderr
+        assert "ignored: AIGW_CUSTOM_MODELS__DISABLE_STREAMING" in done.stderr
+        assert "models are called at whatever address a request names" in done.stderr
+        assert "requestEndpoints:\n    - '*'" in done.stdout
         assert objects.KEYS["anthropic"] not in done.output
         (tmp_path / "gateway.yaml").write_text(done.stdout)
         again = self.check({}, "-f", str(tmp_path / "gateway.yaml"))

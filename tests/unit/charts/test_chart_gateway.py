@@ -2,6 +2,7 @@
 """The self-managed chart: values become an AIGateway that the operator takes, and nothing is passed over in silence."""
 
 import base64
+import json
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,10 @@ def test_a_key_becomes_a_secret_of_which_the_provider_has_one_key(helm: Helm) ->
     objects = helm.template(GATEWAY, *COMING_FROM_GITLAB)
     secrets = {o["metadata"]["name"]: o["data"] for o in objects if o["kind"] == "Secret"}
     spec = only(objects, "AIGateway")["spec"]
-    for provider in spec["providers"]:
+    for provider in spec["providers"][:3]:
         reference = provider["credentials"]["secretRef"]
         assert base64.b64decode(secrets[reference["name"]][reference["key"]])
-    assert [p["name"] for p in spec["providers"]] == ["anthropic", "openai", "vertex"]
+    assert [p["name"] for p in spec["providers"]] == ["anthropic", "openai", "vertex", "custom"]
     assert "not-a-key" not in yaml.safe_dump(only(objects, "AIGateway"))
 
 
@@ -113,6 +114,43 @@ def test_nothing_is_told_where_all_is_well(helm: Helm) -> None:
 def test_a_gateway_that_accepts_nobody_is_told(helm: Helm) -> None:
     notes = helm.notes(GATEWAY, "--values", str(CHARTS / GATEWAY / "ci" / "echo-values.yaml"))
     assert "WARNING: nobody's tokens are accepted." in notes
+
+
+NAMED = [{"name": "custom", "type": "OpenAICompatible", "requestEndpoints": ["*"]}]
+
+
+def variables(**said: str) -> list[str]:
+    return ["--set-json", "extraEnvironmentVariables=" + json.dumps([{"name": n, "value": v} for n, v in said.items()])]
+
+
+@pytest.mark.parametrize(
+    ("options", "endpoints"),
+    [
+        ([], None),
+        (["--set", "customModels.enabled=true"], ["*"]),
+        (["--set", "customModels.enabled=true,customModels.endpoints={http://a/v1}"], ["http://a/v1"]),
+        (["--set", "customModels.endpoints={http://a/v1}"], None),
+        (variables(AIGW_CUSTOM_MODELS__ENABLED="true"), ["*"]),
+        (variables(AIGW_CUSTOM_MODELS__ENDPOINTS="http://a/v1, http://b"), ["http://a/v1", "http://b"]),
+        (variables(AIGW_CUSTOM_MODELS__ENDPOINTS="http://a", AIGW_CUSTOM_MODELS__ENABLED="false"), None),
+        (["--set", "customModels.enabled=true", *variables(AIGW_CUSTOM_MODELS__ENABLED="false")], None),
+    ],
+    ids=["default", "on", "narrowed", "off", "variable", "variables", "variable-off", "variable-before-value"],
+)
+def test_models_that_requests_name_are_called_where_somebody_says_so(
+    helm: Helm, options: list[str], endpoints: list[str] | None
+) -> None:
+    found = helm.gateway(*ENOUGH, *options)["spec"]["providers"]
+    assert [p["requestEndpoints"] for p in found if p["name"] == "custom"] == ([endpoints] if endpoints else [])
+    notes = helm.notes(GATEWAY, *ENOUGH, *options)
+    assert ("whatever address a request names" in notes) == (endpoints == ["*"])
+    assert "WARNING" not in notes
+
+
+def test_they_need_no_model_and_no_feature(helm: Helm) -> None:
+    options = ["--set", "gitlab.url=https://gitlab.example.com", "--set", "customModels.enabled=true"]
+    spec = helm.gateway(*options)["spec"]
+    assert (spec["providers"], spec["models"], spec["features"]) == (NAMED, [], {})
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ def test_helm_finds_nothing_to_mend(helm: Helm, chart: str) -> None:
         ("egressProxy.url=https://proxy", "egressProxy"),
         ("operator.watch.namespace=x", "namespace"),
         ("image.pullPolicy=Sometimes", "pullPolicy"),
+        ("customModels.endpoint=x", "endpoint"),
+        ("customModels.endpoints={}", "endpoints"),
         ("aigwSigningKey.name=x", "name"),
     ],
 )

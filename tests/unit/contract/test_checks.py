@@ -19,6 +19,8 @@ def test_the_object_of_the_documentation_has_no_fault() -> None:
 
 P, M, F, I = "spec/providers", "spec/models", "spec/features", "spec/auth/issuers"  # noqa: E741 - as short as their paths
 
+NAMED = {"name": "custom", "type": "OpenAICompatible", "requestEndpoints": ["http://models.svc:8000/v1", "*"]}
+
 CASES = [
     # shape
     ("spec/colour", "red", "spec.colour: no such field"),
@@ -49,6 +51,13 @@ CASES = [
     (f"{P}/2", {"name": "vertex", "type": "VertexAI", "project": "p"}, "spec.providers[2].location: is required for VertexAI"),
     (f"{P}/1/endpoint", None, "spec.providers[1].endpoint: is required for OpenAICompatible"),
     (f"{P}/0/project", "p", "spec.providers[0].project: has no meaning for Anthropic"),
+    (f"{P}/1/requestEndpoints", ["*", "http://a@b"], "spec.providers[1].requestEndpoints[1]"),
+    (f"{P}/1/requestEndpoints", ["http://127.1/v1"], "spec.providers[1].requestEndpoints[0]: value error, has a host that is no IP address"),
+    (f"{P}/1/requestEndpoints", ["http://a"] * 65, "spec.providers[1].requestEndpoints"),
+    (f"{P}/0/requestEndpoints", ["*"], "spec.providers[0].requestEndpoints: has no meaning for Anthropic"),
+    (f"{P}/1", NAMED | {"name": "vllm"}, 'spec.models[1].provider: "vllm" has no endpoint, only requestEndpoints'),
+    (f"{P}/2", NAMED | {"requestEndpoints": []}, "spec.providers[2].endpoint: is required for OpenAICompatible"),
+    (f"{P}/2", NAMED | {"credentials": {"secretRef": {"name": "s", "key": "k"}}}, "spec.providers[2].credentials: is never sent"),
     ("spec/workloads", {"auth": {"autoscaling": {"minReplicas": 20}}}, "spec.workloads.auth.autoscaling: minReplicas is more than maxReplicas"),
     ("spec", GOOD["spec"] | {"expose": {"serviceType": "NodePort"}, "network": {"callers": [{"a": "b"}]}}, "spec.network.callers: never matches: a Service of type NodePort lets anyone call"),
     ("spec/network", {"providerEgress": ["300.0.0.0/8"]}, "spec.network.providerEgress[0]"),
@@ -86,6 +95,17 @@ def test_what_is_no_manifest_has_faults_too(manifest: Any) -> None:
 def test_a_provider_without_models_may_serve_its_proxy() -> None:
     _, faults = check(set_at(f"{P}/2", {"name": "openai", "type": "OpenAI"}))
     assert faults == []
+
+
+def test_a_provider_for_models_of_requests_needs_no_endpoint_and_no_model() -> None:
+    gateway, faults = check(set_at(f"{P}/2", NAMED))
+    assert faults == []
+    assert gateway is not None
+    assert gateway.spec.providers[2].request_endpoints == ["http://models.svc:8000/v1", "*"]
+
+
+def test_it_may_have_an_endpoint_and_models_of_its_own_beside() -> None:
+    assert check(set_at(f"{P}/1/requestEndpoints", ["*"]))[1] == []
 
 
 def test_a_third_party_type_is_accepted() -> None:

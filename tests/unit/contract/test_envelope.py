@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aigw_contract.calls import Message
+from aigw_contract.calls import Call, EmbedCall, Message, ModelServer
 from aigw_contract.envelope import (
     COMPONENT_TYPES,
     CodeCompletion,
@@ -19,6 +19,7 @@ from aigw_contract.envelope import (
     read_components,
 )
 from aigw_contract.errors import InvalidJson, WrongShape
+from aigw_contract.model_metadata import ModelMetadata
 
 
 def body(*components: Any, **beside: Any) -> bytes:
@@ -94,6 +95,66 @@ def test_siblings_metadata_and_unknown_fields_do_not_matter() -> None:
     assert read_components(body(raw, model_metadata={"provider": "gitlab"})).notes == []
 
 
+SERVER = {"provider": "litellm", "name": "codestral", "endpoint": "http://m/v1", "api_key": "k", "identifier": "x/y"}
+
+
+def test_the_model_that_gitlab_names_is_read_beside() -> None:
+    envelope = read_components(body(component("prompt", {"content": "x"}), model_metadata=SERVER | {"new": [1]}))
+    assert envelope.metadata == ModelMetadata("litellm", "codestral", "http://m/v1", "k", "x/y")
+    assert envelope.metadata.names_server
+    assert envelope.notes == []
+
+
+def test_it_is_read_alike_when_something_else_is_odd() -> None:
+    envelope = read_components(body({"type": "hologram"}, model_metadata=SERVER))
+    assert envelope.metadata == ModelMetadata("litellm", "codestral", "http://m/v1", "k", "x/y")
+    assert len(envelope.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("metadata", "read", "noted"),
+    [
+        (None, None, []),
+        ("litellm", ModelMetadata(), ["model_metadata: not an object"]),
+        ([SERVER], ModelMetadata(), ["model_metadata: not an object"]),
+        ({}, ModelMetadata(), []),
+        ({"provider": None, "name": None}, ModelMetadata(), []),
+        ({"provider": "gitlab", "feature_setting": "x"}, ModelMetadata("gitlab", feature_setting="x"), []),
+        ({"provider": "litellm", "endpoint": ""}, ModelMetadata("litellm", endpoint=""), ["names a provider and no"]),
+        ({"provider": "amazon_q", "role_arn": "r"}, ModelMetadata("amazon_q"), ["names a provider and no endpoint"]),
+        (SERVER | {"identifier": 7}, ModelMetadata(*list(SERVER.values())[:4]), ["model_metadata.identifier"]),
+        (SERVER | {"provider": {}}, ModelMetadata(None, *list(SERVER.values())[1:]), ["model_metadata.provider"]),
+    ],
+)
+def test_malformed_metadata_leaves_a_note_and_what_can_be_read(
+    metadata: Any, read: ModelMetadata | None, noted: list[str]
+) -> None:
+    envelope = read_components(body(component("prompt", {"content": "x"}), model_metadata=metadata))
+    assert envelope.metadata == read
+    assert len(envelope.notes) == len(noted)
+    assert all(part in note for part, note in zip(noted, envelope.notes, strict=True))
+
+
+@pytest.mark.parametrize("metadata", [{}, SERVER, SERVER | {"provider": "gitlab"}, {"endpoint": "http://m"}])
+def test_a_server_is_named_by_an_endpoint_of_anyone_but_gitlab(metadata: dict[str, str]) -> None:
+    found = ModelMetadata(**metadata)
+    assert found.names_server is ("endpoint" in metadata and metadata.get("provider") != "gitlab")
+
+
+def test_a_key_is_shown_nowhere() -> None:
+    server = ModelServer("http://m/secret-path", "s3cr3t")
+    shown = [server, Call("m", at=server), EmbedCall("m", [], server), ModelMetadata("x", api_key="s3cr3t")]
+    shown += [read_components(body({"type": "prompt"}, model_metadata=SERVER | {"api_key": "s3cr3t"}))]
+    for value in shown:
+        assert "s3cr3t" not in f"{value!r} {value} {list(value.__rich_repr__())}"
+        assert "secret-path" not in repr(value)
+
+
+def test_a_note_holds_no_key() -> None:
+    odd = SERVER | {"api_key": ["s3cr3t"], "endpoint": {"s3cr3t": "s3cr3t"}}
+    assert "s3cr3t" not in str(read_components(body({"type": "prompt"}, model_metadata=odd)).notes)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -154,6 +215,13 @@ field_names = st.sampled_from([
 def test_any_payload_is_tolerated(kind: str, payload: Any) -> None:
     envelope = read_components(body(component(kind, payload)))
     assert len(envelope.components) == (kind in COMPONENT_TYPES)
+
+
+@given(json_values | st.dictionaries(st.sampled_from(list(SERVER)), json_values, max_size=6))
+def test_any_metadata_is_tolerated(metadata: Any) -> None:
+    envelope = read_components(body(component("prompt", {"content": "x"}), model_metadata=metadata))
+    assert len(envelope.components) == 1
+    assert (envelope.metadata is None) == (metadata is None)
 
 
 @given(st.binary(max_size=200))

@@ -8,7 +8,7 @@ from aigw_contract.checks import check
 from aigw_contract.gateway import GatewaySpec
 from aigw_contract.plan import plan_auth, plan_provider, plan_table
 from aigw_contract.shape import seconds
-from aigw_contract.table import Choice, FeatureRoute, ModelRoute, RoutingTable
+from aigw_contract.table import Choice, FeatureRoute, ModelRoute, RequestedRoute, RoutingTable
 from unit.contract.good import GOOD, set_at
 
 URLS = {"anthropic": "http://a:1", "vllm": "http://v:1"}
@@ -80,6 +80,25 @@ def test_issuers_and_providers_keep_what_was_written(spec: GatewaySpec) -> None:
     assert [(i.issuer, i.realms, i.algorithms) for i in auth.issuers] == [("https://gitlab.com", ["saas"], ["RS256"])]
     settings = plan_provider(spec, spec.providers[1], "", "")
     assert settings.endpoint == "http://vllm.models.svc:8000/v1"
+
+
+def test_addresses_that_requests_may_name_are_told_in_the_order_of_the_providers() -> None:
+    manifest = set_at("spec/providers/2", {"name": "b", "type": "OpenAICompatible", "requestEndpoints": ["http://b"]})
+    last = {"name": "a", "type": "OpenAICompatible", "requestEndpoints": ["*"], "timeout": "5s"}
+    manifest["spec"]["providers"].append(last)
+    gateway, faults = check(manifest)
+    assert faults == []
+    assert gateway is not None
+    table = plan_table(gateway.spec, URLS | {"a": "http://x:1", "b": "http://y:1"})
+    assert table.requested == [RequestedRoute("b", ["http://b"], 90.0), RequestedRoute("a", ["*"], 5.0)]
+    settings = plan_provider(gateway.spec, gateway.spec.providers[3], "", "")
+    assert (settings.endpoint, settings.request_endpoints) == ("", ["*"])
+
+
+def test_what_names_no_addresses_is_written_as_before(spec: GatewaySpec) -> None:
+    """So that a table and settings of an older version are read, and an upgrade alone restarts nothing."""
+    assert b"request" not in msgspec.json.encode(plan_table(spec, URLS))
+    assert b"request" not in msgspec.json.encode(plan_provider(spec, spec.providers[1], "", ""))
 
 
 @pytest.mark.parametrize(("text", "value"), [("500ms", 0.5), ("3s", 3), ("2m", 120), ("24h", 86400)])

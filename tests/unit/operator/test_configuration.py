@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from aigw_contract.plan import revision
-from aigw_contract.table import AuthSettings, ProviderSettings, RoutingTable
+from aigw_contract.table import AuthSettings, ProviderSettings, RequestedRoute, RoutingTable
 from aigw_operator.desired.deployment import SETTINGS
 from aigw_operator.desired.quantity import canonical
 from unit.operator.gateways import made, pods
@@ -37,6 +37,16 @@ def test_a_provider_reads_its_own_settings_and_its_pods_carry_their_revision() -
     assert not msgspec.json.decode(file("provider-vllm", "settings.json"), type=ProviderSettings).credential_file
     annotations = pods(made())["provider-anthropic"]["metadata"]["annotations"]
     assert annotations == {SETTINGS: revision(content.encode())}
+
+
+def test_a_provider_without_an_endpoint_is_told_which_addresses_requests_may_name() -> None:
+    custom = {"name": "custom", "type": "OpenAICompatible", "requestEndpoints": ["http://vllm:8000/v1", "*"]}
+    found = made("providers/2", custom)
+    table = msgspec.json.decode(found["ConfigMap", "router"]["data"]["table.json"], type=RoutingTable)
+    assert table.requested == [RequestedRoute("custom", ["http://vllm:8000/v1", "*"], 90.0)]
+    raw = found["ConfigMap", "provider-custom"]["data"]["settings.json"]
+    settings = msgspec.json.decode(raw, type=ProviderSettings)
+    assert (settings.endpoint, settings.request_endpoints) == ("", ["http://vllm:8000/v1", "*"])
 
 
 def test_a_users_annotation_cannot_hide_the_revision() -> None:

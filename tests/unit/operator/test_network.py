@@ -113,6 +113,12 @@ def test_the_way_out_can_be_narrowed(cidr: str, block: dict[str, Any]) -> None:
     assert found == {"ipBlock": block}
 
 
+def test_models_that_requests_name_are_reached_as_any_others() -> None:
+    """In the cluster and outside of it; which of them are called is not for a policy to say."""
+    custom = {"name": "custom", "type": "OpenAICompatible", "requestEndpoints": ["*"]}
+    assert way_out("provider-custom", "providers/2", custom) == way_out("provider-vllm")
+
+
 def test_the_echo_provider_connects_to_nobody() -> None:
     models = [*GOOD["spec"]["models"], {"name": "echo", "provider": "echo", "id": "echo"}]
     spec = {

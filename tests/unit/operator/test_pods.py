@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from aigw_operator.desired import places
+from unit.contract.good import set_at
 from unit.operator.gateways import context, made, pods
 
 PARTS = ("router", "auth", "provider-anthropic", "provider-vllm")
@@ -132,6 +133,17 @@ def test_the_proxy_is_for_what_leaves_the_cluster() -> None:
         found = environment(part, "egressProxy", proxy)
         assert found["HTTPS_PROXY"] == found["HTTP_PROXY"] == "http://proxy:3128"
         assert {".svc", ".cluster.local", "localhost", "gitlab.corp"} <= set(found["NO_PROXY"].split(","))
+
+
+def test_services_beside_the_gateway_are_reached_without_the_proxy() -> None:
+    """Nobody but the cluster knows a name without a dot."""
+    named = ["http://vllm:8000/v1", "http://*.internal", "https://models.example.com", "http://[2001:db8::1]", "*"]
+    custom = {"name": "custom", "type": "OpenAICompatible", "requestEndpoints": named, "endpoint": "http://own:8000"}
+    manifest = set_at("spec/providers/2", custom)
+    manifest["spec"]["egressProxy"] = {"url": "http://proxy:3128"}
+    found = environment("provider-custom", "", manifest["spec"])["NO_PROXY"].split(",")
+    assert {"own", "vllm"} <= set(found)
+    assert not [host for host in found if host in ("models.example.com", "internal", "*", "2001:db8::1")]
 
 
 def test_a_pod_leaves_the_endpoints_before_it_stops_and_drains_before_it_is_killed() -> None:

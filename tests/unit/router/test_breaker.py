@@ -3,8 +3,17 @@
 
 import pytest
 
+from aigw_contract.calls import ModelServer
 from aigw_contract.failures import CONSEQUENCES, Failure
-from aigw_router.breaker import FAILURES_TO_OPEN, LONGEST_PAUSE, LONGEST_RETRY_AFTER, Breaker
+from aigw_contract.table import ModelRoute
+from aigw_router.breaker import (
+    FAILURES_TO_OPEN,
+    LONGEST_PAUSE,
+    LONGEST_RETRY_AFTER,
+    MOST_REQUESTED,
+    Breaker,
+    Breakers,
+)
 
 OVERLOADED = Failure("overloaded")
 
@@ -71,6 +80,29 @@ def test_what_is_not_the_providers_fault_does_not_count(kind: str) -> None:
     for _ in range(20):
         breaker.failed(Failure(kind), 0)  # type: ignore[arg-type]
     assert breaker.allows(0)
+
+
+ROUTE = ModelRoute("custom", "m")
+
+
+def test_a_model_at_an_address_has_a_breaker_of_its_own_for_each_address_and_key() -> None:
+    breakers = Breakers()
+    servers = [None, ModelServer("http://a"), ModelServer("http://b"), ModelServer("http://a", "key")]
+    found = [breakers.of(ROUTE, server) for server in servers]
+    assert len({id(breaker) for breaker in found}) == len(servers)
+    assert [breakers.of(ROUTE, server) for server in servers] == found
+    assert breakers.of(ModelRoute("custom", "other"), servers[1]) is not found[1]
+
+
+def test_however_many_are_made_up_only_the_latest_are_kept() -> None:
+    breakers = Breakers()
+    known, used = breakers.of(ROUTE, None), breakers.of(ROUTE, ModelServer("http://used"))
+    for number in range(3 * MOST_REQUESTED):
+        breakers.of(ModelRoute("custom", f"m{number}"), ModelServer("http://a", str(number)))
+        breakers.of(ROUTE, ModelServer("http://used"))
+    assert len(breakers._requested) == MOST_REQUESTED
+    assert breakers.of(ROUTE, None) is known
+    assert breakers.of(ROUTE, ModelServer("http://used")) is used
 
 
 def test_who_is_refused_is_told_what_the_provider_told_last() -> None:

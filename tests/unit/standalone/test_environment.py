@@ -78,7 +78,10 @@ class TestObject:
 
     @pytest.mark.parametrize(
         "variables",
-        [{"AIGW_GITLAB_URL": "https://gitlab.example.com"}, {"AIGW_SELF_SIGNED_JWT__SIGNING_KEY": KEY}],
+        [
+            {"AIGW_GITLAB_URL": "https://gitlab.example.com", "AIGW_CUSTOM_MODELS__ENABLED": "false"},
+            {"AIGW_SELF_SIGNED_JWT__SIGNING_KEY": KEY},
+        ],
         ids=["gitlab", "key"],
     )
     def test_without_a_provider_nothing_is_made_up(self, variables: dict[str, str]) -> None:
@@ -99,6 +102,67 @@ class TestObject:
     def test_every_bad_variable_is_told_at_once(self) -> None:
         bad = {"AIGW_GITLAB_URL": "x", "ANTHROPIC_API_KEY": "a\nb", "AIGW_PROXY_ENDPOINTS__SAAS_ENABLED": "1"}
         assert {fault.split(":")[0] for fault in faults(bad)} == set(bad)
+
+
+class TestCustomModels:
+    """Models that GitLab names in a request, as GitLab's self-hosted image takes them by default."""
+
+    GITLAB = {"AIGW_GITLAB_URL": "https://gitlab.example.com"}
+
+    def endpoints(self, **variables: str) -> list[str] | None:
+        """What the provider for them may call; None if there is none."""
+        found = [p for p in spec(**variables).providers if p.name == "custom"]
+        assert [(p.type, p.endpoint, p.credentials) for p in found] == [("OpenAICompatible", None, None)] * len(found)
+        return list(found[0].request_endpoints) if found else None
+
+    def test_a_gitlab_alone_is_enough(self) -> None:
+        made = environment.read(self.GITLAB)
+        assert made.document["spec"]["providers"] == [
+            {"name": "custom", "type": "OpenAICompatible", "requestEndpoints": ["*"]}
+        ]
+        assert not {"models", "features"} & set(made.document["spec"])
+        assert made.names == ["AIGW_GITLAB_URL"]
+        assert environment.ANYWHERE in made.notes
+
+    @pytest.mark.parametrize(
+        ("variables", "endpoints"),
+        [
+            ({}, None),
+            ({"AIGW_CUSTOM_MODELS__ENABLED": "true"}, ["*"]),
+            ({"AIGW_CUSTOM_MODELS__ENABLED": "0"}, None),
+            (GITLAB, ["*"]),
+            (GITLAB | {"AIGW_CUSTOM_MODELS__ENABLED": " "}, ["*"]),
+            (GITLAB | {"AIGW_CUSTOM_MODELS__ENABLED": "false"}, None),
+            ({"AIGW_CUSTOM_MODELS__ENDPOINTS": "http://a/v1"}, ["http://a/v1"]),
+            (GITLAB | {"AIGW_CUSTOM_MODELS__ENDPOINTS": "http://a/v1, *"}, ["http://a/v1", "*"]),
+            ({"AIGW_CUSTOM_MODELS__ENABLED": "no", "AIGW_CUSTOM_MODELS__ENDPOINTS": "http://a/v1"}, None),
+            (GITLAB | {"AIGW_MOCK_MODEL_RESPONSES": "true"}, None),
+        ],
+    )
+    def test_where_they_may_be(self, variables: dict[str, str], endpoints: list[str] | None) -> None:
+        assert self.endpoints(**BASE, **variables) == endpoints
+        notes = environment.read(BASE | variables).notes
+        assert (environment.ANYWHERE in notes) == (endpoints == ["*"])
+
+    def test_beside_another_provider_they_are_no_model_of_a_feature(self) -> None:
+        found = spec(**BASE, **self.GITLAB)
+        assert [provider.name for provider in found.providers] == ["anthropic", "custom"]
+        assert [model.provider for model in found.models] == ["anthropic"]
+
+    def test_what_has_no_effect_is_named(self) -> None:
+        off = {**BASE, "AIGW_CUSTOM_MODELS__ENABLED": "false", "AIGW_CUSTOM_MODELS__ENDPOINTS": "http://a"}
+        why = "AIGW_CUSTOM_MODELS__ENABLED is off"
+        assert f"ignored: AIGW_CUSTOM_MODELS__ENDPOINTS ({why})" in environment.read(off).notes
+        mocked = {**self.GITLAB, "AIGW_CUSTOM_MODELS__ENABLED": "true", "AIGW_MOCK_MODEL_RESPONSES": "true"}
+        why = "AIGW_MOCK_MODEL_RESPONSES answers in its place"
+        assert f"ignored: AIGW_CUSTOM_MODELS__ENABLED ({why})" in environment.read(mocked).notes
+
+    def test_a_feature_without_a_model_is_left_out_and_named(self) -> None:
+        made = environment.read({**self.GITLAB, "AIGW_DUO_CHAT__MODEL_REQUEST_TIMEOUT": "30"})
+        assert "features" not in made.document["spec"]
+        assert made.names == ["AIGW_GITLAB_URL"]
+        why = "no provider here has models for it"
+        assert f"ignored: AIGW_DUO_CHAT__MODEL_REQUEST_TIMEOUT ({why})" in made.notes
 
 
 class TestIssuers:

@@ -8,7 +8,7 @@ from time import monotonic
 
 from aigw_kit.http.connection import Connection
 from aigw_kit.http.errors import ConnectFailed, ConnectionCut, TimedOut
-from aigw_kit.http.origin import Origin, Proxy, connect
+from aigw_kit.http.origin import Origin, PeerAllowed, Proxy, connect
 from aigw_kit.http.response import Headers, Response
 
 MOST_BODY_BYTES = 64 * 1024 * 1024
@@ -18,8 +18,9 @@ class HttpClient:
     """Exchanges with the origin of `base_url`.
 
     `limit`: connections at a time; more callers wait, within their timeout. `max_idle`: seconds after which an unused
-    connection is not trusted any more. A request that meets a connection which the server had just closed is sent
-    once more on another; that is the only retry here.
+    connection is not trusted any more. `peer_allowed`: where the origin's name may lead, by default anywhere; behind a
+    proxy it has no meaning, as the name is looked up there. A request that meets a connection which the server had just
+    closed is sent once more on another; that is the only retry here.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class HttpClient:
         limit: int = 1024,
         connect_timeout: float = 3.0,
         max_idle: float = 30.0,
+        peer_allowed: PeerAllowed | None = None,
     ) -> None:
         self.origin = Origin.parse(base_url)
         self._tls = (tls or ssl.create_default_context()) if self.origin.scheme == "https" else None
@@ -38,6 +40,7 @@ class HttpClient:
         self._limit = limit
         self._connect_timeout = connect_timeout
         self._max_idle = max_idle
+        self._peer_allowed = peer_allowed
         self._idle: list[Connection] = []
         self._open = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -121,7 +124,7 @@ class HttpClient:
 
     async def _connect(self, timeout: float) -> Connection:
         """A new connection counts as open here and not by what befalls it until it is ours."""
-        connection = await connect(self.origin, self._tls, self._proxy, timeout, _new)
+        connection = await connect(self.origin, self._tls, self._proxy, timeout, _new, self._peer_allowed)
         if connection.closed:
             raise ConnectFailed(f"{self.origin.host}:{self.origin.port} closed the connection at once")
         connection.freed = self._freed

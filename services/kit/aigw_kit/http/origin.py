@@ -13,6 +13,8 @@ from aigw_kit.http.connection import Connection
 from aigw_kit.http.errors import ConnectFailed, TimedOut
 
 Factory = Callable[[], Connection]
+PeerAllowed = Callable[[str], bool]
+"""Whether a connection to an IP address may be used."""
 
 
 class Origin(NamedTuple):
@@ -65,13 +67,20 @@ def environment_proxy(origin: Origin) -> Proxy | None:
 
 
 async def connect(
-    origin: Origin, tls: ssl.SSLContext | None, proxy: Proxy | None, timeout: float, factory: Factory
+    origin: Origin,
+    tls: ssl.SSLContext | None,
+    proxy: Proxy | None,
+    timeout: float,
+    factory: Factory,
+    peer_allowed: PeerAllowed | None = None,
 ) -> Connection:
     """Open one connection. Raises ConnectFailed or TimedOut."""
     try:
         async with asyncio.timeout(timeout):
             if proxy is not None and tls is not None:
                 return await _tunnel(origin, tls, proxy, factory)
+            if proxy is None and peer_allowed is not None:
+                return await _checked(origin, tls, factory, peer_allowed)
             return await _direct(origin, tls, proxy, factory)
     except TimeoutError:
         raise TimedOut(f"no connection to {origin.host}:{origin.port} within {timeout:g} s") from None
@@ -97,14 +106,46 @@ async def _tunnel(origin: Origin, tls: ssl.SSLContext, proxy: Proxy, factory: Fa
             b"CONNECT " + authority + b" HTTP/1.1\r\nhost: " + authority + b"\r\n" + proxy.authorization + b"\r\n"
         )
         await opening.opened
-        connection = factory()
-        secured = await loop.start_tls(transport, connection, tls, server_hostname=origin.host)
+        return await _secured(transport, origin, tls, factory)
     except BaseException:
         transport.abort()
         raise
+
+
+async def _secured(transport: asyncio.Transport, origin: Origin, tls: ssl.SSLContext, factory: Factory) -> Connection:
+    """TLS on a connection that is open already."""
+    connection = factory()
+    loop = asyncio.get_running_loop()
+    secured = await loop.start_tls(transport, connection, tls, server_hostname=origin.host)
     if secured is None:
-        raise ConnectFailed(f"the TLS handshake with {origin.host} failed behind the proxy")
+        raise ConnectFailed(f"the TLS handshake with {origin.host} failed")
     connection.connection_made(secured)
+    return connection
+
+
+async def _checked(
+    origin: Origin, tls: ssl.SSLContext | None, factory: Factory, peer_allowed: PeerAllowed
+) -> Connection:
+    """Connect, and send nothing, not even a TLS greeting, before the address is known that the name has led to.
+
+    It is the address of this very connection, so a name that leads elsewhere the next time gains nothing.
+    """
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_connection(asyncio.Protocol, origin.host, origin.port)
+    try:
+        peer = transport.get_extra_info("peername")
+        if not (peer and peer_allowed(peer[0])):
+            raise ConnectFailed(f"{origin.host} leads to an address that is not allowed")
+        if transport.is_closing():
+            raise ConnectFailed(f"{origin.host}:{origin.port} closed the connection at once")
+        if tls is not None:
+            return await _secured(transport, origin, tls, factory)
+        connection = factory()
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
+    except BaseException:
+        transport.abort()
+        raise
     return connection
 
 

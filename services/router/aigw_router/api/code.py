@@ -15,7 +15,7 @@ from aigw_router.api.parts import Parts
 from aigw_router.callers import require_scope
 from aigw_router.candidates import Attempt
 from aigw_router.clients import Passed
-from aigw_router.features import code, code_answer
+from aigw_router.features import code, code_answer, requested
 from aigw_router.streams import TextStream
 
 SCOPES = {
@@ -43,9 +43,11 @@ class CodeApi:
         envelope = read_components(await request.body(table.max_body_bytes))
         if envelope.notes:
             log.debug("the request was read with notes: %s", "; ".join(envelope.notes))
-        asked = code.read(envelope.components)
+        asked = code.read(envelope.components, envelope.metadata)
         require_scope(caller, SCOPES[asked.operation], "code suggestions", user_tokens=False)
         attempts = code.plan(asked, table, random.random())  # noqa: S311 - a share of requests, not a secret
+        if (at := attempts[0].call.at) is not None:
+            request.fields["model_host"] = requested.host_of(at)
         if asked.stream:
             await self._stream(request, table, asked, attempts)
         else:
@@ -87,6 +89,8 @@ async def _forward(request: Request, text: TextStream) -> None:
 
 
 def _timeout(table: RoutingTable, asked: code.Asked) -> float:
+    if asked.named is not None and asked.named.names_server:
+        return requested.timeout(asked.named, table)
     feature = table.features.get(asked.operation)
     return feature.timeout if feature is not None else TIMEOUTS[asked.operation]
 

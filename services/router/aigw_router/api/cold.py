@@ -9,12 +9,14 @@ from starlette.requests import Request as StarletteRequest
 
 from aigw_contract import envelope
 from aigw_contract.errors import NotFound
+from aigw_contract.model_metadata import ModelMetadata
 from aigw_router.callers import Callers
 from aigw_router.features.code_answer import CodeAnswer
 from aigw_router.features.embeddings import EmbeddingsAnswer, EmbeddingsRequest
 
 SCHEMAS: dict[str, Any] = {
     **envelope.COMPONENT_TYPES,
+    "model_metadata": ModelMetadata,
     "code_answer": CodeAnswer,
     "embeddings_request": EmbeddingsRequest,
     "embeddings_answer": EmbeddingsAnswer,

@@ -9,7 +9,7 @@ from aigw_router.api.parts import Parts
 from aigw_router.callers import require_scope
 from aigw_router.clients import Passed
 from aigw_router.dispatch import exhausted
-from aigw_router.features import embeddings
+from aigw_router.features import embeddings, requested
 
 SCOPES = frozenset({"semantic_search_issue", "documentation_search", "duo_chat", "ai_gateway_model_provider_proxy"})
 
@@ -23,14 +23,14 @@ class EmbeddingsApi:
         caller = await parts.callers.require(request)
         require_scope(caller, SCOPES, "embeddings", user_tokens=False)
         asked = read_json(await request.body(table.max_body_bytes), embeddings.EmbeddingsRequest)
-        name, route, call = embeddings.plan(asked, table)
-        request.fields["model"] = name
-        client = parts.tables.client(table, route.provider)
+        plan = embeddings.plan(asked, table)
+        request.fields["model"] = plan.model
+        if plan.call.at is not None:
+            request.fields["model_host"] = requested.host_of(plan.call.at)
+        client = parts.tables.client(table, plan.route.provider)
         try:
-            given: Embeddings = await client.embed(
-                call, Passed.of(request, parts.key), table.features["embeddings"].timeout
-            )
+            given: Embeddings = await client.embed(plan.call, Passed.of(request, parts.key), plan.timeout)
         except UpstreamFailed as failed:
             request.fields["failures"] = [str(failed)]
             raise exhausted([failed.failure]) from None
-        await request.respond(200, embeddings.answer(route, given, table, request.id))
+        await request.respond(200, embeddings.answer(plan.route, given, table, request.id))

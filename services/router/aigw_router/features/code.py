@@ -18,9 +18,10 @@ from aigw_contract.envelope import (
     Prompt,
 )
 from aigw_contract.errors import NothingUsable
-from aigw_contract.table import RoutingTable
+from aigw_contract.model_metadata import GITLAB, ModelMetadata
+from aigw_contract.table import ModelRoute, RoutingTable
 from aigw_router.candidates import Attempt, order
-from aigw_router.features import code_prompts
+from aigw_router.features import code_prompts, requested
 from aigw_router.features.code_prompts import Around
 
 COMPLETION_TOKENS = 256
@@ -38,43 +39,48 @@ class Asked(NamedTuple):
     prompts: list[Prompt]
     around: Around | None
     stream: bool
+    named: ModelMetadata | None = None
 
 
-def read(components: list[Component]) -> Asked:
-    """What the components ask for. Raises NothingUsable (422)."""
+def read(components: list[Component], named: ModelMetadata | None = None) -> Asked:
+    """What the components ask for, and of which model. Raises NothingUsable (422)."""
     for component in components:
         if isinstance(component, CodeEditor):
-            return _gitlab(component, components)
-    return _blueprint(components)
+            return _gitlab(component, components, named)
+    return _blueprint(components, named)
 
 
-def _blueprint(components: list[Component]) -> Asked:
+def _blueprint(components: list[Component], named: ModelMetadata | None) -> Asked:
     prompts = [c for c in components if isinstance(c, Prompt) and c.content]
     content = next((c for c in components if isinstance(c, EditorContent)), None)
     around = _around(content) if content is not None else None
     if not prompts and around is None:
         raise NothingUsable("No component holds a prompt or the content of an editor")
     stream = any(p.stream for p in prompts) or (content is not None and content.stream)
-    return Asked("blueprint", "code_completions", prompts, around, stream)
+    return Asked("blueprint", "code_completions", prompts, around, stream, named)
 
 
 def plan(asked: Asked, table: RoutingTable, chance: float) -> list[Attempt]:
-    """Candidates in order. Raises NothingUsable (422) if this gateway has no model for the request."""
-    attempts = []
+    """Candidates in order. Raises NothingUsable (422) if this gateway has no model for the request.
+
+    Where the request names a server there is one, or a refusal (as `requested.route`).
+    """
+    if asked.named is not None and asked.named.names_server:
+        return [_requested(asked, asked.named, table)]
+    attempts = _chosen(asked, table)
     for prompt in asked.prompts:
         attempts += _written(asked, prompt, table)
     if not attempts:
         attempts = _by_feature(asked, table, chance)
     elif asked.dialect == "gitlab":
-        tried = {attempt.model for attempt in attempts}
-        attempts += [a for a in _by_feature(asked, table, chance) if a.model not in tried]
+        attempts = _each_once([*attempts, *_by_feature(asked, table, chance)])
     if not attempts:
         named = ", ".join(sorted({p.model or "?" for p in asked.prompts})[:5]) or "none"
         raise NothingUsable(f"This gateway has no model for the request (asked for: {named})", reason="no_such_model")
     return attempts
 
 
-def _gitlab(editor: CodeEditor, components: list[Component]) -> Asked:
+def _gitlab(editor: CodeEditor, components: list[Component], named: ModelMetadata | None) -> Asked:
     operation: Operation = "code_generations" if isinstance(editor, CodeGeneration) else "code_completions"
     around = Around(
         editor.file_name,
@@ -87,7 +93,8 @@ def _gitlab(editor: CodeEditor, components: list[Component]) -> Asked:
     written = Prompt(editor.prompt or "", editor.model_name, editor.model_provider)
     if empty and not editor.prompt:
         raise NothingUsable("The editor's content is empty and there is no prompt")
-    return Asked("gitlab", operation, [written] if editor.prompt or editor.model_name else [], around, editor.stream)
+    prompts = [written] if editor.prompt or editor.model_name else []
+    return Asked("gitlab", operation, prompts, around, editor.stream, named)
 
 
 def _around(content: EditorContent) -> Around | None:
@@ -97,12 +104,32 @@ def _around(content: EditorContent) -> Around | None:
     return Around(content.filename, "", content.before_cursor, content.after_cursor, files)
 
 
+def _requested(asked: Asked, named: ModelMetadata, table: RoutingTable) -> Attempt:
+    """The one attempt at the server that the request names, with words written for any model, or else the first."""
+    prompt = _without_model(asked)
+    if prompt is None and asked.around is None:
+        prompt = asked.prompts[0]
+    attempt = _attempt(asked, requested.NAME, requested.route(named, table), prompt)
+    attempt.call.at = requested.server(named)
+    return attempt
+
+
+def _chosen(asked: Asked, table: RoutingTable) -> list[Attempt]:
+    """The attempt at the model of this gateway that GitLab has chosen for the feature; empty if it does not have it."""
+    named = asked.named
+    name = table.resolve(named.identifier or "") if named is not None and named.provider == GITLAB else None
+    prompt = _without_model(asked)
+    if name is None or (prompt is None and asked.around is None):
+        return []
+    return [_attempt(asked, name, table.models[name], prompt)]
+
+
 def _written(asked: Asked, prompt: Prompt, table: RoutingTable) -> list[Attempt]:
     """The attempt at the model a prompt names, with its own words; empty if this gateway does not have that model."""
     name = table.resolve(prompt.model, prompt.provider) if prompt.model else None
     if name is None:
         return []
-    return [_attempt(asked, name, table, prompt if prompt.content else None)]
+    return [_attempt(asked, name, table.models[name], prompt if prompt.content else None)]
 
 
 def _by_feature(asked: Asked, table: RoutingTable, chance: float) -> list[Attempt]:
@@ -111,7 +138,14 @@ def _by_feature(asked: Asked, table: RoutingTable, chance: float) -> list[Attemp
     free = _without_model(asked)
     if feature is None or (asked.around is None and free is None):
         return []
-    return [_attempt(asked, name, table, free) for name in order(feature, chance)]
+    return [_attempt(asked, name, table.models[name], free) for name in order(feature, chance)]
+
+
+def _each_once(attempts: list[Attempt]) -> list[Attempt]:
+    found: dict[str, Attempt] = {}
+    for attempt in attempts:
+        found.setdefault(attempt.model, attempt)
+    return list(found.values())
 
 
 def _without_model(asked: Asked) -> Prompt | None:
@@ -121,8 +155,7 @@ def _without_model(asked: Asked) -> Prompt | None:
     return None
 
 
-def _attempt(asked: Asked, name: str, table: RoutingTable, prompt: Prompt | None) -> Attempt:
-    route = table.models[name]
+def _attempt(asked: Asked, name: str, route: ModelRoute, prompt: Prompt | None) -> Attempt:
     tokens = COMPLETION_TOKENS if asked.operation == "code_completions" else GENERATION_TOKENS
     call = Call(model=route.id, max_tokens=tokens, stream=asked.stream)
     if prompt is not None:
