@@ -28,8 +28,8 @@ def missing() -> str:
 
 
 def use(kind_cluster: Any) -> None:
-    """pytest-kind's. The images are built before: `skaffold build`, or `docker build` as docs/install.md says."""
-    for name in ("router", "auth", "providers", "operator"):
+    """pytest-kind's. The images are built before, each as `localhost/aigw-<name>:dev`, as docs/install.md says."""
+    for name in ("router", "auth", "providers", "operator", "standalone"):
         kind_cluster.load_docker_image(f"{kube.IMAGE}{name}:{kube.TAG}")
     os.environ["AIGW_TEST_KUBECONFIG"] = str(kind_cluster.kubeconfig_path.resolve())
     os.environ.setdefault("AIGW_TEST_HOST", _gateway_of_docker())
