@@ -106,7 +106,9 @@ def _add(
     """A row in each table. nginx passes streams on elsewhere (see its settings), which an empty `target` stands for."""
     common = {"url": running.url, "headers": {**running.headers, **JSON_TYPE}}
     whole = {"target": target or streamed, "stream": False, "workers": options.connections, "seconds": options.seconds}
-    rows["json"].append(Row(name, running.pid, convert(common | whole | {"body": _padded(body, False)}, Job)))
+    is_peer = any(name == peer.name for peer in peers.PEERS)
+    asked = convert(common | whole | {"body": _padded(body, False)}, Job)
+    rows["json"].append(Row(name, running.pid, asked, may_fail=is_peer))
     paced = {
         "target": streamed if target else f"/streamed{streamed}",
         "stream": True,
@@ -115,7 +117,7 @@ def _add(
         "stagger": options.pace_ms / 1000 * 5,
     }
     answer = {"body": _padded(body, True)} | _expected(options, name)
-    rows["stream"].append(Row(name, running.pid, convert(common | paced | answer, Job), options.chunks))
+    rows["stream"].append(Row(name, running.pid, convert(common | paced | answer, Job), options.chunks, is_peer))
 
 
 def _expected(options: Options, name: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ class Row(NamedTuple):
     pid: int
     job: Job
     units: int = 1
+    may_fail: bool = False  # another's: what it cannot do is said, and the others are measured all the same
 
 
 class Sample(NamedTuple):
@@ -97,13 +98,23 @@ class Bench:
 
     def rounds(self, rows: Sequence[Row], count: int) -> list[Measured]:
         """A B C, A B C, …: the rows in turn, after each has been warmed up and seen to answer as it should."""
-        measured = [Measured(row) for row in rows]
-        for each in measured:
-            each.size = self._warm_up(each.row)
+        measured = [found for row in rows if (found := self._ready(row)) is not None]
         for _ in range(count):
             for each in measured:
                 each.samples.append(self._sample(each.row))
         return measured
+
+    def _ready(self, row: Row) -> Measured | None:
+        """None for a row that may fail and does."""
+        found = Measured(row)
+        try:
+            found.size = self._warm_up(row)
+        except RuntimeError as error:
+            if not row.may_fail:
+                raise
+            print(f"left out  {error}")
+            return None
+        return found
 
     def _warm_up(self, row: Row) -> int:
         """The size of an answer. Raises RuntimeError when one is not right."""

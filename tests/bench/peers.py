@@ -12,9 +12,13 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import NamedTuple
 
 from bench.systems import Running, free_port, process, when_listening
+
+KEY = f"sk-{token_hex(32)}"  # LiteLLM does not start without one, nor with a weak one
+VARIABLES = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": KEY}
 
 
 class Peer(NamedTuple):
@@ -51,7 +55,7 @@ def _portkey_headers(upstream: str) -> dict[str, str]:
 
 
 PEERS = (
-    Peer("LiteLLM", "litellm", "AIGW_BENCH_LITELLM", _litellm_options, lambda _: {"authorization": "Bearer bench"}),
+    Peer("LiteLLM", "litellm", "AIGW_BENCH_LITELLM", _litellm_options, lambda _: {"authorization": f"Bearer {KEY}"}),
     Peer("Portkey", "portkey-gateway", "AIGW_BENCH_PORTKEY", _portkey_options, _portkey_headers),
 )
 
@@ -61,6 +65,6 @@ def running(peer: Peer, command: list[str], upstream: Running, core: set[int], h
     """The peer in front of the upstream, which answers it in OpenAI's format."""
     port, log = free_port(), home / f"{peer.name}.log"
     command = [*command, *peer.options(port, home, upstream.url)]
-    with process(command, core, {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}, log) as started:
+    with process(command, core, VARIABLES, log) as started:
         when_listening(started, port, log)
         yield Running(f"http://127.0.0.1:{port}", started.pid, peer.headers(upstream.url))
