@@ -482,6 +482,8 @@ class TestSecrets:
                 envelope(prompt(SILENT, text)),
                 envelope(completion(content_above_cursor=text, model_name=SILENT, prompt=7)),
                 envelope({"type": "prompt", "payload": {"content": [{"role": "user", "content": 7, "text": text}]}}),
+                envelope({"type": "prompt", "payload": {"content": [{"role": SILENT, "content": text}]}}),
+                envelope({"type": SILENT, "payload": {"content": text}}),
                 {"prompt_components": text},
             ):
                 yield self._raw(client.post(CODE, json=body))
