@@ -64,8 +64,8 @@ def gateway(tap: Tap, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
     """One whose way to the upstream is tapped, and that logs all it can."""
     features = {"codeCompletions": objects.feature("3s", "claude"), "embeddings": objects.feature("3s", "gpt")}
     documents = objects.manifest(objects.providers(tap.url)[:3], MODELS, features)
-    folder = tmp_path_factory.mktemp("tapped")
-    with RunningGateway(folder, documents, extra={"AIGW_LOG_LEVEL": "DEBUG"}) as running:
+    documents[0]["spec"]["logging"] = {"level": "DEBUG"}
+    with RunningGateway(tmp_path_factory.mktemp("tapped"), documents) as running:
         yield running
 
 
