@@ -461,6 +461,22 @@ class TestBehaviours:
         assert event["at"] - left < 0.2
         assert event["chunks_sent"] == (2 if model == "x--hang-after-2" else 0)
 
+    @pytest.mark.parametrize(
+        ("path", "kind"),
+        [
+            ("/anthropic/v1/messages", "invalid_request_error"),
+            ("/openai/v1/chat/completions", "missing_required_parameter"),
+            ("/vllm/v1/completions", "BadRequestError"),
+            (f"{VERTEX_MODELS}/google/models/gemini-2.5-flash:generateContent", "INVALID_ARGUMENT"),
+        ],
+    )
+    def test_a_body_that_is_nested_too_deeply(self, upstream: RunningUpstream, path: str, kind: str) -> None:
+        headers = {"x-api-key": "test-anthropic-key", "anthropic-version": "2023-06-01"}
+        headers |= VERTEX_TOKEN if "vertex" in path else {"authorization": "Bearer test-openai-key"}
+        nested = b'{"model": "x", "messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+        answer = httpx.post(upstream.url + path, headers=headers, content=nested, trust_env=False)
+        assert (answer.status_code, kind in answer.text) == (400, True)
+
     def test_record(self, ask: Ask, upstream: RunningUpstream) -> None:
         ask("x")
         seen = upstream.requests()

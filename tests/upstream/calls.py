@@ -90,5 +90,5 @@ def recorder(request: Request) -> Recorder:
 def _json(body: bytes) -> object:
     try:
         return decode(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # the second: nested too deeply
         return None

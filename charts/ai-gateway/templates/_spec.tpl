@@ -137,6 +137,16 @@
 {{- if $keys -}}{{- toYaml $keys -}}{{- end -}}
 {{- end -}}
 
+{{/* The default is not stated: values that say it were without effect once, and the CRD that is there may be of that time. */}}
+{{- define "gateway.spec.logging" -}}
+{{- with include "gateway.env" (list . "AIGW_LOGGING__LEVEL" (.Values.logging.level | default "")) | upper -}}
+{{- if not (has . (list "DEBUG" "INFO" "WARNING" "ERROR")) -}}
+{{- fail "logging.level (or AIGW_LOGGING__LEVEL) is none of DEBUG, INFO, WARNING and ERROR" -}}
+{{- end -}}
+{{- if ne . "INFO" -}}{{- toYaml (dict "level" .) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "gateway.spec.egressProxy" -}}
 {{- $url := include "gateway.proxyUrl" . -}}
 {{- if $url -}}

@@ -6,7 +6,6 @@
 {{- $values := dict
   "image.repository" (list .Values.image.repository "there are several images: set image.prefix")
   "gitlab.apiUrl" (list .Values.gitlab.apiUrl "the gateway asks GitLab for nothing but its keys, and finds them below gitlab.url")
-  "logging.level" (list .Values.logging.level "services log at INFO")
   "logging.json" (list (eq (toString .Values.logging.json) "false") "logs are always JSON")
   "authBypassExternal" (list .Values.authBypassExternal "authentication cannot be passed by")
   "volumes" (list .Values.volumes "nothing of yours is mounted; for certificates set trust.caBundle")
@@ -36,7 +35,7 @@
   "AIGW_MODEL_SELECTION__DEFAULT_MODELS" "set models and features"
   "AIGW_MOCK_MODEL_RESPONSES" "a provider of type Echo answers without a model"
 -}}
-{{- $used := list "AIGW_GITLAB_URL" "AIGW_CUSTOMER_PORTAL_URL" "ANTHROPIC_API_KEY" "OPENAI_API_KEY" "AIGW_CUSTOM_MODELS__ENABLED" "AIGW_CUSTOM_MODELS__ENDPOINTS" "HTTPS_PROXY" "HTTP_PROXY" "NO_PROXY" -}}
+{{- $used := list "AIGW_GITLAB_URL" "AIGW_CUSTOMER_PORTAL_URL" "ANTHROPIC_API_KEY" "OPENAI_API_KEY" "AIGW_CUSTOM_MODELS__ENABLED" "AIGW_CUSTOM_MODELS__ENDPOINTS" "AIGW_LOGGING__LEVEL" "HTTPS_PROXY" "HTTP_PROXY" "NO_PROXY" -}}
 {{- range .Values.extraEnvironmentVariables -}}
 {{- if not (has .name $used) -}}
 {{- $hint := hasKey $instead .name | ternary (printf ": %s" (get $instead .name)) "" -}}

@@ -12,6 +12,7 @@ from typing import Any
 from kubernetes import client, config
 
 from aigw_operator import metrics
+from aigw_operator.api.tls import as_kubectl
 from aigw_operator.desired.context import MANAGER
 from aigw_operator.kinds import CHILDREN, EVENT, Key, Kind, Object
 
@@ -38,7 +39,7 @@ class Cluster:
 
     def __init__(self, api: client.ApiClient | None = None) -> None:
         """As `api` is logged in; without, as a pod or as the kubeconfig says."""
-        self._api = api or _logged_in()
+        self._api = as_kubectl(api or _logged_in())
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
         return self._call("get", kind, namespace, name, missing=True)

@@ -5,15 +5,21 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from aigw_contract.endpoints import parse_entry
-from aigw_contract.gateway import Provider
+from aigw_contract.gateway import Logging, Provider
 from aigw_operator.desired import places
 from aigw_operator.desired.context import Context, Part
 
 
 def environment(context: Context, part: Part, drain: int) -> list[dict[str, str]]:
     values = {"AIGW_INTERNAL_KEY_FILE": places.INTERNAL_KEY_FILE, "AIGW_DRAIN_SECONDS": str(drain)}
-    values |= _router(context) if part.name == "router" else _behind() | _proxy(context, part)
+    values |= _logging(context) | (_router(context) if part.name == "router" else _behind() | _proxy(context, part))
     return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def _logging(context: Context) -> dict[str, str]:
+    """Nothing as long as it is the services' own: what is stated anew restarts pods."""
+    said = context.gateway.spec.logging
+    return {"AIGW_LOG_LEVEL": said.level} if said != Logging() else {}
 
 
 def _router(context: Context) -> dict[str, str]:

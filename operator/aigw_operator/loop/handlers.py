@@ -7,13 +7,16 @@ and they all do the same: keep what they are told and put the gateway into the q
 
 import itertools
 import logging
+import ssl
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import kopf
 
 from aigw_operator.api.cached import OURS
 from aigw_operator.api.store import owner
+from aigw_operator.api.tls import lenient
 from aigw_operator.kinds import CHILDREN, GATEWAY, Key, Kind
 from aigw_operator.loop.controller import Controller
 
@@ -27,6 +30,13 @@ class Backoffs:
 
     def __iter__(self) -> Iterator[float]:
         return itertools.chain((0.5, 1, 2), itertools.repeat(3))
+
+
+class LoggedIn(kopf.ConnectionInfo):
+    """kopf's own, but for whom it believes."""
+
+    def as_ssl_context(self) -> ssl.SSLContext:
+        return lenient(super().as_ssl_context())
 
 
 class Handlers:
@@ -82,7 +92,8 @@ async def _answer(**_: Any) -> str:
 
 def _log_in(**known: Any) -> kopf.ConnectionInfo | None:
     """As a pod, or as whoever the kubeconfig says."""
-    return kopf.login_with_service_account(**known) or kopf.login_with_kubeconfig(**known)
+    found = kopf.login_with_service_account(**known) or kopf.login_with_kubeconfig(**known)
+    return LoggedIn(**{field.name: getattr(found, field.name) for field in fields(found)}) if found else None
 
 
 def _resource(kind: Kind) -> Any:

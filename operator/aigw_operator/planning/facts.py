@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operator knows and its gateways' objects do not say: where images come from, and its own namespace. Pure.
+"""What the operator knows and its gateways' objects do not say: its own namespace, images, certificates' lives. Pure.
 
 `aigw plan` has to know what the operator will do, so it looks where the operator is told: in its Deployment. Whoever
 may not read that sees at least what the gateway runs now.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from aigw_operator.desired.context import Context
 from aigw_operator.desired.peers import OPERATOR
 from aigw_operator.kinds import DEPLOYMENT, Named, Object
+from aigw_operator.lives import USUAL, Lives
 
 SELECTOR = f"app.kubernetes.io/name={OPERATOR}"
 ENVIRONMENT = {"image_prefix": "AIGW_OPERATOR_IMAGE_PREFIX", "image_tag": "AIGW_OPERATOR_IMAGE_TAG"}
+LIVES = {name: f"AIGW_OPERATOR_{name.upper()}_SECONDS" for name in Lives._fields}
 DEFAULT = "the default"
 
 
@@ -47,6 +51,11 @@ def of_operator(operator: Object) -> Source:
     return Source(who, told | {"operator_namespace": metadata["namespace"]})
 
 
+def lives(operator: Object | None) -> Lives:
+    """Of the certificates that it makes. What it is not told, or not in a way that is seen here, is as usual."""
+    return USUAL._replace(**dict(_times(_environment(operator)))) if operator else USUAL
+
+
 def version(operator: Object) -> str:
     """Empty if it does not say."""
     return str(operator["metadata"].get("labels", {}).get("app.kubernetes.io/version", ""))
@@ -72,6 +81,13 @@ def _watched(deployment: Object) -> list[str]:
 def _environment(deployment: Object) -> dict[str, str]:
     containers = deployment["spec"]["template"]["spec"]["containers"]
     return {e["name"]: e["value"] for container in containers for e in container.get("env", []) if "value" in e}
+
+
+def _times(environment: Mapping[str, str]) -> Iterator[tuple[str, timedelta]]:
+    """Without what is no number of seconds: an operator that is told so does not start."""
+    for name, variable in LIVES.items():
+        with suppress(ValueError, OverflowError):
+            yield name, timedelta(seconds=float(environment.get(variable, "")))
 
 
 def _image(deployment: Mapping[str, Any], part: str) -> tuple[str, str]:

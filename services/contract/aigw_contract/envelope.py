@@ -203,7 +203,7 @@ def _read_one(raw: Raw, where: str, envelope: Envelope) -> None:
     head = read_tolerantly(_Head, raw, where, envelope.notes)
     kind = COMPONENT_TYPES.get(head.type)
     if kind is None:
-        envelope.notes.append(f"{where}: the type {head.type[:60]!r} is not known and was passed over")
+        envelope.notes.append(f"{where}: its type is not known, so it was passed over")
         return
     envelope.components.append(read_tolerantly(kind, head.payload, f"{where}.payload", envelope.notes))
 
@@ -245,4 +245,6 @@ def _decoder(kind: type[Any]) -> "msgspec.json.Decoder[Any]":
 
 
 def _short(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+    """What is wrong, and nothing of the request: notes are logged."""
+    text = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+    return "Not a value that is known" if text.startswith("Invalid enum value") else text

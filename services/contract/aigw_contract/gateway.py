@@ -147,6 +147,16 @@ class Limits(Spec):
     )
 
 
+class Logging(Spec):
+    """How much the services log beside the access log, which has a line for each request at any level."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO",
+        description="The least that is logged. DEBUG also tells what was passed over in a request, and nothing of what "
+        "it holds. A change restarts the pods.",
+    )
+
+
 class Probing(Spec):
     """What `Serving` rests on beside a request through all parts, which costs nothing."""
 
@@ -171,6 +181,7 @@ class GatewaySpec(Spec):
     models: list[Model] = Field([], max_length=256, description="Models under the names that features use.")
     features: Features = Field(Features(), description="What callers can ask for, and which models answer.")
     limits: Limits = Field(Limits(), description="What is refused before it costs anything.")
+    logging: Logging = Field(Logging(), description="How much the services log.")
     images: Images = Field(Images(), description="Where images come from; by default where the operator's own does.")
     workloads: Workloads = Field(Workloads(), description="Replicas and resources of the parts.")
     expose: Expose = Field(Expose(), description="How the router is reached from outside the cluster.")

@@ -17,6 +17,9 @@ def client_context(ca_bundle_file: str = "") -> ssl.SSLContext:
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Python sets it from 3.13 on. It refuses authorities that lack what RFC 5280 asks for, such as key identifiers;
+    # private ones often do, and GitLab, Go and nginx take them. Signatures, dates and names are checked in any case.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     for bundle in (os.environ.get("REQUESTS_CA_BUNDLE", ""), ca_bundle_file):
         if bundle:
             context.load_verify_locations(bundle)

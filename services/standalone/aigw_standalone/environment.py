@@ -43,7 +43,7 @@ class Made(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """What is not in the object: where this machine listens. An empty log level is the services' own."""
+    """What is not in the object: where this machine listens. An empty log level is the object's."""
 
     host: str = "127.0.0.1"
     port: int = 5052

@@ -83,7 +83,7 @@ def _compared(edited: AIGateway, cluster: Cluster, options: Options) -> Report:
     operators = snapshot.operators(cluster, namespace, options.told.get("operator_namespace"))
     operator = facts.responsible(operators, namespace)
     known = facts.chosen(_sources(options.told, operator, stored, found.live))
-    context = _informed(unsure, known, cluster, options.pod_monitors)
+    context = replace(_informed(unsure, known, cluster, options.pod_monitors), lives=facts.lives(operator))
     made = [o for o in everything(context, found.live, datetime.now(UTC)) if o["kind"] not in found.hidden]
     more, faults = snapshot.obstacles(cluster, context, made, found.live)
     if faults:

@@ -32,9 +32,9 @@ class Supervisor:
         listener: socket.socket,
         metrics: socket.socket,
         logs: bool,
-        log_level: str = "",
+        log_level: str,
     ) -> None:
-        """`logs`: print them instead of writing files. `log_level`: empty is the services' own."""
+        """`logs`: print them instead of writing files."""
         self._directory = directory
         self._keys = keys
         self._made_signing_key = keys.signing.read_bytes()
@@ -131,8 +131,8 @@ class Supervisor:
 
     def _environment(self, **extra: str) -> dict[str, str]:
         common = {"AIGW_INTERNAL_KEY_FILE": str(self._keys.internal), "AIGW_DRAIN_SECONDS": DRAIN_SECONDS}
-        level = {"AIGW_LOG_LEVEL": self._log_level} if self._log_level else {}
-        return child_environment(common | extra | level, list(plan.KEY_VARIABLES.values()))
+        common["AIGW_LOG_LEVEL"] = self._log_level
+        return child_environment(common | extra, list(plan.KEY_VARIABLES.values()))
 
     def _log(self, name: str) -> Path | None:
         if not self._to_files:

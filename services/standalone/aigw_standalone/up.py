@@ -62,7 +62,7 @@ def _up(options: Options) -> None:
         raise UsageFault("\n".join(bad.faults)) from None
     with _sockets(wanted.settings) as (listener, metrics), _run_directory() as directory:
         made = keys.make(directory)
-        supervisor = Supervisor(directory, made, listener, metrics, options.logs, wanted.settings.log_level)
+        supervisor = Supervisor(directory, made, listener, metrics, options.logs, wanted.log_level)
         try:
             supervisor.start(wanted.manifest)
             _run(options, wanted, supervisor, made, directory, stopping)
@@ -84,7 +84,7 @@ def _run(
         _write_ready_file(options.ready_file, supervisor, token)
         shown = tokens.headers(asked, NO_TOKEN if options.logs and wanted.names else token)
         click.echo(banner(wanted, supervisor, shown, directory if not options.logs else None))
-        _watch(options.files, supervisor, stopping)
+        _watch(options.files, wanted, supervisor, stopping)
     finally:
         announced.unlink(missing_ok=True)
         if options.ready_file is not None:
@@ -119,7 +119,7 @@ def banner(wanted: Wanted, supervisor: Supervisor, headers: dict[str, str], dire
     )
 
 
-def _watch(files: Sequence[Path], supervisor: Supervisor, stopping: "_Stopping") -> None:
+def _watch(files: Sequence[Path], wanted: Wanted, supervisor: Supervisor, stopping: "_Stopping") -> None:
     """Follow the manifest files, and restart services that end, until told to stop."""
     seen = _signatures(files)
     while not stopping.wait(POLL_SECONDS):
@@ -127,16 +127,19 @@ def _watch(files: Sequence[Path], supervisor: Supervisor, stopping: "_Stopping")
             click.echo(f"The service {name} ended and was started again.", err=True)
         if (now := _signatures(files)) != seen:
             seen = now
-            _apply(files, supervisor)
+            _apply(files, wanted, supervisor)
 
 
-def _apply(files: Sequence[Path], supervisor: Supervisor) -> None:
+def _apply(files: Sequence[Path], wanted: Wanted, supervisor: Supervisor) -> None:
     try:
-        supervisor.apply(manifest.read(files))
+        changed = manifest.read(files)
+        supervisor.apply(changed)
     except (BadManifest, StartFailed) as bad:
         click.echo(f"The changed manifest is not used, the last good one serves on:\n{bad}", err=True)
     else:
         click.echo("The changed manifest is in use.")
+        if changed.gateway.spec.logging != wanted.manifest.gateway.spec.logging:
+            click.echo("spec.logging was read at the start; the change is for the next.")
 
 
 def _signatures(files: Sequence[Path]) -> list[tuple[int, int, int] | None]:

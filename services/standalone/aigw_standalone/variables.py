@@ -78,7 +78,7 @@ SETTINGS = (
     Setting("AIGW_FASTAPI__METRICS_PORT", "--metrics-port", "metrics_port", values.port),
     Setting("AIGW_LOGGING__LEVEL", "AIGW_LOG_LEVEL", "log_level", values.log_level),
 )
-"""These are for this machine and no part of the object; they hold with a file, too."""
+"""These are for this machine and no part of the object; they hold with a file, too, and come before what it says."""
 
 FILES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "GOOGLE_APPLICATION_CREDENTIALS")
 """Names of files that the services read as they are."""

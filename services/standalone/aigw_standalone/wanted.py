@@ -33,6 +33,11 @@ class Wanted(NamedTuple):
     names: Sequence[str] = ()
     notes: Sequence[str] = ()
 
+    @property
+    def log_level(self) -> str:
+        """The environment's, else the object's."""
+        return self.settings.log_level or self.manifest.gateway.spec.logging.level
+
 
 def find(options: Options, environ: Mapping[str, str]) -> Wanted:
     """The files, or what the variables of GitLab's image make. Raises BadManifest."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -172,6 +173,13 @@ class TestChange:
         documents[0]["spec"]["limits"] = {"maxBodyBytes": 2048}
         change(gateway, documents)
         until(lambda: ask(gateway, prompt("main", "x" * 3000)).status_code == 413, SOON, "the limit is in force")
+
+    def test_log_level_is_for_the_next_start(self, gateway: RunningGateway, wanted: Object) -> None:
+        assert b"AIGW_LOG_LEVEL=INFO\0" in Path(f"/proc/{gateway.pids()['router']}/environ").read_bytes()
+        documents = wanted.documents()
+        documents[0]["spec"]["logging"] = {"level": "DEBUG"}
+        change(gateway, documents)
+        until(lambda: "spec.logging was read at the start" in gateway.said(), SOON, "it says so")
 
     def test_streams_under_way_go_on(self, gateway: RunningGateway, upstream: RunningUpstream, wanted: Object) -> None:
         path, headers, body = proxied("anthropic", "claude-x--pace-100--chunks-20", stream=True)

@@ -64,8 +64,8 @@ def gateway(tap: Tap, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
     """One whose way to the upstream is tapped, and that logs all it can."""
     features = {"codeCompletions": objects.feature("3s", "claude"), "embeddings": objects.feature("3s", "gpt")}
     documents = objects.manifest(objects.providers(tap.url)[:3], MODELS, features)
-    folder = tmp_path_factory.mktemp("tapped")
-    with RunningGateway(folder, documents, extra={"AIGW_LOG_LEVEL": "DEBUG"}) as running:
+    documents[0]["spec"]["logging"] = {"level": "DEBUG"}
+    with RunningGateway(tmp_path_factory.mktemp("tapped"), documents) as running:
         yield running
 
 
@@ -482,6 +482,8 @@ class TestSecrets:
                 envelope(prompt(SILENT, text)),
                 envelope(completion(content_above_cursor=text, model_name=SILENT, prompt=7)),
                 envelope({"type": "prompt", "payload": {"content": [{"role": "user", "content": 7, "text": text}]}}),
+                envelope({"type": "prompt", "payload": {"content": [{"role": SILENT, "content": text}]}}),
+                envelope({"type": SILENT, "payload": {"content": text}}),
                 {"prompt_components": text},
             ):
                 yield self._raw(client.post(CODE, json=body))

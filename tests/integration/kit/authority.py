@@ -4,8 +4,10 @@
 import datetime
 import ipaddress
 import ssl
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -18,10 +20,15 @@ DAY = datetime.timedelta(days=1)
 
 
 class Authority:
-    """Its certificate and all that it signs are PEM files in `directory`."""
+    """Its certificate and all that it signs are PEM files in `directory`.
 
-    def __init__(self, directory: Path, name: str = "Test Authority") -> None:
+    `lax`: as private ones often are, without key identifiers and with basic constraints that are not critical. RFC 5280
+    wants both.
+    """
+
+    def __init__(self, directory: Path, name: str = "Test Authority", *, lax: bool = False) -> None:
         self._directory = directory
+        self._lax = lax
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._number = 0
@@ -29,11 +36,11 @@ class Authority:
     @cached_property
     def ca_file(self) -> str:
         builder = self._builder(self._name, self._key.public_key(), NOW - DAY, NOW + DAY)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=not self._lax)
         builder = builder.add_extension(_key_usage(sign_certificates=True), critical=True)
-        builder = builder.add_extension(
-            x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
-        )
+        if not self._lax:
+            identifier = x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
+            builder = builder.add_extension(identifier, critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         return str(self._write("ca.pem", certificate.public_bytes(Encoding.PEM)))
 
@@ -52,8 +59,9 @@ class Authority:
         until = NOW - DAY / 2 if expired else NOW + DAY
         builder = self._builder(subject, key.public_key(), NOW - DAY, until)
         builder = builder.add_extension(x509.SubjectAlternativeName([_alternative(host)]), critical=False)
-        signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        builder = builder.add_extension(signer, critical=False)  # Python is strict about it from 3.13 on
+        if not self._lax:
+            signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+            builder = builder.add_extension(signer, critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         cert_file = self._write(f"{self._number}.pem", certificate.public_bytes(Encoding.PEM))
@@ -76,6 +84,17 @@ class Authority:
         path = self._directory / name
         path.write_bytes(content)
         return path
+
+
+def always_strict(made: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
+    """What makes contexts, as it does from Python 3.13 on."""
+
+    def strict(*arguments: Any, **options: Any) -> ssl.SSLContext:
+        context = made(*arguments, **options)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    return strict
 
 
 def _alternative(host: str) -> x509.GeneralName:

@@ -11,7 +11,7 @@ from aigw_kit.files import Watched
 from aigw_kit.http import ConnectFailed, ConnectionCut, HttpClient
 from aigw_kit.settings import TlsSettings
 from aigw_kit.tls import PartsTrust, ServerIdentity, client_context
-from integration.kit.authority import Authority
+from integration.kit.authority import Authority, always_strict
 from integration.kit.scripted import HELLO, OK, Listening, Peer
 
 pytestmark = pytest.mark.integration
@@ -159,6 +159,43 @@ class TestOutside:
             assert await response.read() == large
         assert len(server.peers) == 1
         client.close()
+
+
+class TestLaxAuthorities:
+    """A private authority that is not what RFC 5280 asks for, on a Python that insists on it."""
+
+    @pytest.fixture(autouse=True)
+    def python_3_13(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(ssl, "create_default_context", always_strict(ssl.create_default_context))
+
+    @pytest.fixture
+    def lax(self, tmp_path: Path) -> Authority:
+        return Authority(tmp_path, "Lax Authority", lax=True)
+
+    @pytest.mark.parametrize("given", ["ca_bundle_file", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+    async def test_it_is_believed(
+        self, serve: Any, lax: Authority, monkeypatch: pytest.MonkeyPatch, given: str
+    ) -> None:
+        server = await answering(serve, lax.server())
+        with pytest.raises(ConnectFailed, match="verify failed"):
+            await ask(server, ssl.create_default_context(cafile=lax.ca_file))
+        if given.isupper():
+            monkeypatch.setenv(given, lax.ca_file)
+        assert await ask(server, client_context("" if given.isupper() else lax.ca_file)) == (200, b"hello")
+
+    @pytest.mark.parametrize(
+        ("certificate", "why"), [({"expired": True}, "expired"), ({"host": "other.example"}, r"mismatch|not valid for")]
+    )
+    async def test_all_else_is_checked(self, serve: Any, lax: Authority, certificate: dict[str, Any], why: str) -> None:
+        server = await answering(serve, lax.server(**certificate))
+        with pytest.raises(ConnectFailed, match=why):
+            await ask(server, client_context(lax.ca_file))
+
+    async def test_another_of_the_kind_is_not_believed(self, serve: Any, lax: Authority, tmp_path: Path) -> None:
+        (tmp_path / "other").mkdir()
+        server = await answering(serve, Authority(tmp_path / "other", "Lax Authority", lax=True).server())
+        with pytest.raises(ConnectFailed, match="verify failed"):
+            await ask(server, client_context(lax.ca_file))
 
 
 class TestParts:

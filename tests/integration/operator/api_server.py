@@ -2,6 +2,7 @@
 """A stand-in for the Kubernetes API over HTTP that answers GETs from memory and refuses everything else."""
 
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,13 +28,15 @@ class ApiServer:
         self.raw: bytes | None = None
         self.methods: set[str] = set()
         self.url = ""
+        self.ca_file = ""
 
     def kubeconfig(self, folder: Path, namespace: str = "") -> Path:
         file = folder / "kubeconfig"
         context = {"cluster": "c", "user": "u", **({"namespace": namespace} if namespace else {})}
+        authority = {"certificate-authority": self.ca_file} if self.ca_file else {}
         file.write_text(json.dumps({
             "apiVersion": "v1", "kind": "Config", "current-context": "there",
-            "clusters": [{"name": "c", "cluster": {"server": self.url}}],
+            "clusters": [{"name": "c", "cluster": {"server": self.url, **authority}}],
             "users": [{"name": "u", "user": {"token": "hunter2"}}],
             "contexts": [{"name": "there", "context": context}],
         }))  # fmt: skip
@@ -64,8 +67,13 @@ class ApiServer:
         return (200, found[0]) if found else (404, {"message": "not found"})
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_: Any) -> None:
+        """A client that does not believe the certificate is no news."""
+
+
 @contextmanager
-def running() -> Iterator[ApiServer]:
+def running(tls: ssl.SSLContext | None = None) -> Iterator[ApiServer]:
     server = ApiServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -88,9 +96,11 @@ def running() -> Iterator[ApiServer]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http = _Quiet(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=http.serve_forever, daemon=True).start()
-    server.url = f"http://127.0.0.1:{http.server_port}"
+    server.url = f"{'https' if tls else 'http'}://127.0.0.1:{http.server_port}"
     yield server
     http.shutdown()
     http.server_close()

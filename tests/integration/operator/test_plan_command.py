@@ -4,16 +4,20 @@
 import copy
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from aigw_operator import generated, pki
+from aigw_operator.lives import USUAL
 from aigw_standalone.cli import main
 from integration.operator.api_server import ApiServer, running
 from unit.contract.good import GOOD, set_at
-from unit.operator.applied import UID, applied
+from unit.operator.applied import NOW, UID, applied, applied_beside
+from unit.operator.gateways import context
 from unit.operator.test_known_facts import operator
 
 pytestmark = pytest.mark.integration
@@ -102,6 +106,21 @@ def test_without_a_look_at_the_operator_what_runs_says_it(server: ApiServer, pla
     del server.bodies[1]
     done = plan(GOOD, "--exit-code")
     assert done.exit_code == 0, done.output
+
+
+def test_certificates_live_as_long_as_the_operator_is_told(server: ApiServer, plan: Any) -> None:
+    """A new authority has been believed for two hours, and signs after six; or after one, as is usual."""
+    lives = USUAL._replace(handover=timedelta(hours=6))
+    known = context(uid=UID, lives=lives, **FACTS)
+    began = NOW - timedelta(hours=2)
+    authority = pki.rotated(pki.rotated(None, "x", began - USUAL.authority * 0.9), "x", began)
+    before = generated.manifest(known, "eu-ca", generated._authority_values(authority))
+    told = operator("aigw-operator", AIGW_OPERATOR_HANDOVER_SECONDS="21600", **TOLD)
+    server.bodies[1:] = [told, *applied_beside(known, before).values()]
+    done = plan(GOOD, "--exit-code")
+    assert done.exit_code == 0, done.output
+    server.bodies[1] = operator("aigw-operator", **TOLD)
+    assert "~ Secret eu-ca" in plan(GOOD).stdout
 
 
 def test_a_new_gateway(server: ApiServer, plan: Any) -> None:

@@ -4,12 +4,13 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from aigw_contract.checks import check
-from unit.charts.rendering import CHARTS, GATEWAY, Helm, only, values
+from unit.charts.rendering import CHARTS, GATEWAY, Helm, Refused, only, values
 
 ENOUGH = ["--set", "gitlab.url=https://gitlab.example.com", "--set", "anthropicApiKey.secret=anthropic"]
 COMING_FROM_GITLAB = ["--values", str(CHARTS / GATEWAY / "ci" / "gitlab-chart-values.yaml")]
@@ -93,13 +94,12 @@ def test_what_has_no_effect_is_told(helm: Helm) -> None:
     for warning in (
         "image.repository has no effect: there are several images: set image.prefix.",
         "gitlab.apiUrl has no effect",
-        "logging.level has no effect",
         "volumes has no effect: nothing of yours is mounted; for certificates set trust.caBundle.",
         "duoWorkflow has no effect",
         "extraEnvironmentVariables: REQUESTS_CA_BUNDLE has no effect: set trust.caBundle.",
     ):
         assert f"WARNING: {warning}" in notes
-    assert "WARNING: logging.json" not in notes
+    assert "WARNING: logging" not in notes
     assert "HTTPS_PROXY" not in notes
     assert "https://ai.example.com" in notes
 
@@ -121,6 +121,28 @@ NAMED = [{"name": "custom", "type": "OpenAICompatible", "requestEndpoints": ["*"
 
 def variables(**said: str) -> list[str]:
     return ["--set-json", "extraEnvironmentVariables=" + json.dumps([{"name": n, "value": v} for n, v in said.items()])]
+
+
+@pytest.mark.parametrize(
+    ("options", "logging"),
+    [
+        ([], None),
+        (["--set", "logging.level=info"], None),
+        (["--set", "logging.level=debug"], {"level": "DEBUG"}),
+        (["--set", "logging.level=ERROR"], {"level": "ERROR"}),
+        (variables(AIGW_LOGGING__LEVEL="warning"), {"level": "WARNING"}),
+        (["--set", "logging.level=debug", *variables(AIGW_LOGGING__LEVEL="error")], {"level": "ERROR"}),
+    ],
+)
+def test_the_log_level_is_the_objects(helm: Helm, options: list[str], logging: Any) -> None:
+    assert helm.gateway(*ENOUGH, *options)["spec"].get("logging") == logging
+    assert "WARNING" not in helm.notes(GATEWAY, *ENOUGH, *options)
+
+
+@pytest.mark.parametrize("options", [["--set", "logging.level=loud"], variables(AIGW_LOGGING__LEVEL="7")])
+def test_a_log_level_that_does_not_exist_is_refused(helm: Helm, options: list[str]) -> None:
+    with pytest.raises(Refused, match="is none of DEBUG, INFO, WARNING and ERROR"):
+        helm.template(GATEWAY, *ENOUGH, *options)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ CASES = [
     (f"{P}/0/credentials/secretRef/nam", "x", "spec.providers[0].credentials.secretRef.nam: no such field"),
     ("spec/deployment", "Galactic", "spec.deployment: input should be 'Regional', 'Customer' or 'SelfManaged'"),
     (f"{P}/0/type", "Clippy", "spec.providers[0].type"),
+    ("spec/logging", {"level": "loud"}, "spec.logging.level: input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
     (f"{F}/chat/timeout", "soon", "spec.features.chat.timeout"),
     (f"{M}/0/name", "Not A Name", "spec.models[0].name"),
     (f"{F}/chat/models", [], "spec.features.chat.models"),

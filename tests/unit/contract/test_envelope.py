@@ -90,6 +90,24 @@ def test_unknown_types_and_broken_components_are_passed_over_with_a_note() -> No
     assert len(envelope.notes) >= 4
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"type": "s3cr3t"},
+        component("prompt", {"content": [{"role": "s3cr3t", "content": "x"}]}),
+        component(
+            "prompt", {"content": [{"role": "user", "content": ["s3cr3t"]}], "params": {"temperature": "s3cr3t"}}
+        ),
+        component("code_editor_completion", {"stream": "s3cr3t", "file_name": ["s3cr3t"]}),
+    ],
+)
+def test_notes_hold_nothing_of_the_request(odd: Any) -> None:
+    """They are logged at DEBUG."""
+    notes = read_components(body(odd)).notes
+    assert notes
+    assert "s3cr3t" not in str(notes)
+
+
 def test_siblings_metadata_and_unknown_fields_do_not_matter() -> None:
     raw = component("prompt", {"content": "x", "new": {"deep": [1]}}, metadata={"source": 5})
     assert read_components(body(raw, model_metadata={"provider": "gitlab"})).notes == []

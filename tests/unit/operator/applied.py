@@ -32,8 +32,12 @@ def wanted(known: Context, live: dict[Named, Object] | None = None) -> list[Obje
 
 def applied(path: str = "", value: Any = None, **facts: Any) -> dict[Named, Object]:
     """By kind and name; of the good gateway, with `value` at `path`."""
-    known = context(path, value, uid=UID, **facts)
-    return {named(body): _stored(body) for body in wanted(known)}
+    return applied_beside(context(path, value, uid=UID, **facts))
+
+
+def applied_beside(known: Context, *live: Object) -> dict[Named, Object]:
+    """By kind and name; where `live`, such as Secrets, was there before."""
+    return {named(body): _stored(body) for body in wanted(known, {named(body): body for body in live})}
 
 
 def _stored(body: Object) -> Object:

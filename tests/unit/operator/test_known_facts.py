@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where `aigw plan` learns what the operator knows: from the user, the operator's Deployment, or what runs."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from aigw_operator.lives import USUAL, Lives
 from aigw_operator.planning import facts
 from aigw_operator.planning.facts import DEFAULT, Source
+from aigw_operator.settings import OperatorSettings
 from unit.operator.applied import applied
 from unit.operator.gateways import context
 
@@ -29,6 +32,31 @@ def test_the_operator_says_what_it_is_told() -> None:
     assert found.facts == {"image_prefix": "r/aigw-", "image_tag": "7", "operator_namespace": "ops"}
     assert found.who == "the operator's Deployment ops/o"
     assert facts.version(told) == "0.1.0"
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({}, USUAL),
+        ({"AIGW_OPERATOR_HANDOVER_SECONDS": "21600"}, USUAL._replace(handover=timedelta(hours=6))),
+        (
+            {"AIGW_OPERATOR_AUTHORITY_SECONDS": "90.5", "AIGW_OPERATOR_CERTIFICATE_SECONDS": "60"},
+            USUAL._replace(authority=timedelta(seconds=90.5), certificate=timedelta(seconds=60)),
+        ),
+        ({"AIGW_OPERATOR_HANDOVER_SECONDS": "", "AIGW_OPERATOR_CERTIFICATE_SECONDS": "soon"}, USUAL),
+        ({"AIGW_OPERATOR_CERTIFICATE_SECONDS": "1e300"}, USUAL),
+    ],
+)
+def test_how_long_certificates_live_where_the_operator_makes_them(told: dict[str, str], found: Lives) -> None:
+    assert facts.lives(operator("o", **told)) == found
+
+
+def test_the_operator_reads_these_variables_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = dict.fromkeys(facts.LIVES.values(), "7200")
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert facts.lives(operator("o", **told)) == OperatorSettings().lives
+    assert facts.lives(None) == USUAL
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from aigw_contract.gateway import Logging
+from aigw_kit.settings import ServiceSettings
 from aigw_operator.desired import places
 from unit.contract.good import set_at
 from unit.operator.gateways import context, made, pods
@@ -46,6 +48,13 @@ def test_pods_meet_the_restricted_standard_under_any_user_id(part: str) -> None:
     assert not any("hostPort" in port for port in container["ports"])
     kinds = {kind for volume in pod["volumes"] for kind in volume if kind != "name"}
     assert kinds <= {"configMap", "secret", "projected"}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_log_level_is_told_where_it_is_not_the_usual(part: str) -> None:
+    assert "AIGW_LOG_LEVEL" not in environment(part)
+    assert ServiceSettings().log_level == Logging().level == "INFO"
+    assert environment(part, "logging", {"level": "DEBUG"})["AIGW_LOG_LEVEL"] == "DEBUG"
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -45,6 +45,8 @@ EDITS: list[tuple[str, Any, set[str]]] = [
     ("egressProxy", {"url": "http://proxy:3128"}, {AUTH} | PROVIDERS),
     ("images", {"digests": {"auth": "sha256:" + "a" * 64}}, {AUTH}),
     ("images", {"tag": "2.0.0"}, ALL),
+    ("logging", {"level": "DEBUG"}, ALL),
+    ("logging", {"level": "INFO"}, set()),  # which it is by itself
     ("workloads", {"auth": {"resources": {"limits": {"memory": "1Gi"}}}}, {AUTH}),
     ("workloads", {"providers": {"annotations": {"team": "ai"}}}, PROVIDERS),
     # a provider comes or goes

@@ -16,6 +16,7 @@ from aigw_standalone.keys import Keys
 from aigw_standalone.manifest import ECHO, BadManifest, Secrets, parse
 from aigw_standalone.wanted import Options, find
 from unit.auth.making import public_pem, rsa_key
+from unit.contract.good import set_at
 from unit.standalone.samples import BASE, KEY, SAMPLES
 
 VALUES = Path(__file__).resolve().parents[3] / "charts" / "ai-gateway" / "values.yaml"
@@ -244,3 +245,21 @@ def test_echo_is_echo_whatever_the_environment_says() -> None:
     found = find(options, {"ANTHROPIC_API_KEY": "sk-1"})
     assert [provider.type for provider in found.manifest.gateway.spec.providers] == ["Echo"]
     assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("variables", "level"),
+    [
+        ({}, "WARNING"),
+        ({"AIGW_LOGGING__LEVEL": "debug"}, "DEBUG"),
+        ({"AIGW_LOGGING__LEVEL": "debug", "AIGW_LOG_LEVEL": "ERROR"}, "ERROR"),
+    ],
+)
+def test_the_log_level_is_the_files_unless_the_environment_says_another(
+    tmp_path: Path, variables: dict[str, str], level: str
+) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(yaml.safe_dump(set_at("spec/logging", {"level": "WARNING"})))
+    options = Options((file,), False, None, None, None, None, None, False)
+    assert find(options, variables).log_level == level
+    assert find(options._replace(files=(), echo=True), {}).log_level == "INFO"
