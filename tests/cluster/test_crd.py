@@ -169,6 +169,7 @@ def test_the_table_says_what_people_look_for() -> None:
     ("", "An AI gateway"),
     (".spec.providers.credentials.secretRef.key", "Key within the Secret."),
     (".spec.features.chat.models.weight", "Share of requests"),
+    (".spec.logging.level", "The least that is logged"),
     (".spec.providers.requestEndpoints", "addresses that a request may name in place of `endpoint`"),
     (".status.servingGeneration", "synthetic request"),
 ])  # fmt: skip
