@@ -126,6 +126,14 @@ class TestBodies:
         assert pieces == body(3)[:-3]
         assert await asking.whole(3) == body(3)
 
+    async def test_a_piece_of_nothing_is_no_end(self, service: Streaming, asking: Asking) -> None:
+        """Some providers send deltas without text."""
+        for led in (False, True):
+            response = await asking.stream(3, "blank")
+            assert is_led(response) == led
+            assert await response.read() == body(3)[:-3] + b"moreend"
+            await asking.laid()
+
     async def test_who_leaves_ends_it_there(self, service: Streaming, asking: Asking) -> None:
         await asking.laid()
         response = await asking.stream(3, "wait")

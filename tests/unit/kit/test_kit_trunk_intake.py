@@ -103,6 +103,18 @@ async def test_a_body_that_came_whole_before_its_trunk_was_lost() -> None:
     assert await asyncio.wait_for(arriving.response.read(), 1) == b"one"
 
 
+async def test_a_piece_of_nothing_is_not_taken_for_the_end() -> None:
+    arriving = Arriving()
+    arriving.end.take(DATA, 1, b"")
+    arriving.head()
+    reading = asyncio.create_task(arriving.response.chunk())
+    await asyncio.sleep(0)
+    arriving.end.take(DATA, 1, b"")
+    await asyncio.sleep(0)
+    arriving.end.take(DATA, 1, b"one")
+    assert await asyncio.wait_for(reading, 1) == b"one"
+
+
 async def test_frames_for_nobody_are_passed_over() -> None:
     arriving = Arriving()
     arriving.end.take(DATA, 2, b"who?")

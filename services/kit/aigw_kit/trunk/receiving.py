@@ -132,7 +132,7 @@ class Intake:
         response = self._response
         if response is None:
             self._early.append((kind, data))
-        elif kind == DATA:
+        elif kind == DATA and data:  # whoever reads would take an empty piece for the end
             response.deliver(data)
         elif kind in (END, CUT):
             self.close()
