@@ -3,6 +3,7 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from aigw_contract.headers import INTERNAL_KEY, TRUNK
 from aigw_kit.http import ConnectionCut, HttpClient
 from aigw_kit.http.response import HIGH_WATER
 from aigw_kit.tls import client_context
+from aigw_kit.trunk.line import KEEP_ALIVE
 from aigw_kit.trunk.sending import OFFERED
 from integration.kit.authority import Authority
 from integration.kit.trunking import KEY, PIECE, Asking, Streaming, body, is_led, until
@@ -235,6 +237,23 @@ class TestLosses:
         assert end.transport is not None
         end.transport.abort()
         await until(lambda: service.cancelled == 1)
+
+    @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="a bound that only some systems have")
+    async def test_a_caller_that_takes_nothing_is_given_up(
+        self, service: Streaming, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No sweep sees a trunk, and as long as something is on the way TCP sends no probes."""
+        monkeypatch.setitem(KEEP_ALIVE, "TCP_USER_TIMEOUT", KEEP_ALIVE["TCP_USER_TIMEOUT"] // 30)
+        client = HttpClient(f"http://127.0.0.1:{service.port}")
+        with socket.create_connection(("127.0.0.1", service.port)) as stuck:
+            stuck.send(b"GET /trunk HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: aigw-trunk\r\n")
+            stuck.send(b"%b: %b\r\n%b: stuck.0\r\n\r\n" % (INTERNAL_KEY, KEY, TRUNK))
+            await until(lambda: service.trunks._laid)
+            asking = [(INTERNAL_KEY, KEY), (TRUNK, b"stuck.1")]
+            response = await client.stream(b"POST", b"/count/2000/end/100000", asking, b"", 3.0)
+            response.allow_silence(60.0)
+            await until(lambda: service.cancelled == 1, within=10)
+        client.close()
 
     async def test_an_exchange_lost_alone_is_a_cut_a_second_later(self, service: Streaming, asking: Asking) -> None:
         """Should the far end, against its habit, say no more of it."""
