@@ -2,6 +2,7 @@
 """A body over a trunk whose head, end and exchange come in any order, as they have different ways."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -113,6 +114,22 @@ async def test_a_piece_of_nothing_is_not_taken_for_the_end() -> None:
     await asyncio.sleep(0)
     arriving.end.take(DATA, 1, b"one")
     assert await asyncio.wait_for(reading, 1) == b"one"
+
+
+@pytest.mark.parametrize("ending", ["end", "cut", "trunk lost", "exchange lost", "given up"])
+async def test_what_is_over_leaves_nothing_to_the_garbage_collector(ending: str) -> None:
+    arriving = Arriving()
+    arriving.head()
+    match ending:
+        case "end" | "cut":
+            arriving.end.take(END if ending == "end" else CUT, 1, b"")
+        case "trunk lost":
+            arriving.end.connection_lost(None)
+        case "exchange lost":
+            arriving.response.fail(TimedOut("no more"))
+        case "given up":
+            arriving.response.close()
+    assert arriving.response not in gc.get_referents(arriving.intake)
 
 
 async def test_frames_for_nobody_are_passed_over() -> None:
