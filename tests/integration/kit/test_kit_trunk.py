@@ -286,6 +286,16 @@ class TestLosses:
         assert await response.read() == body(2)[:-3] + b"moreend"
         await until(lambda: not asking.trunking._trunks)
 
+    async def test_an_end_in_the_turn_in_which_the_service_stops(self, service: Streaming, asking: Asking) -> None:
+        await asking.laid()
+        response = await asking.stream(1, "wait")
+        (end,) = service.trunks._laid.values()
+        (outlet,) = end._outlets.values()
+        outlet.write(b"last")
+        outlet.end()
+        end.shutdown()
+        assert await response.read() == body(1)[:-3] + b"last"
+
     async def test_a_service_without_streams_stops_at_once(self, tmp_path: Path) -> None:
         async with Streaming(tmp_path).served() as service:
             asking = Asking(service.port)

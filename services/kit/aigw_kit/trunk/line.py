@@ -36,7 +36,9 @@ class Line(asyncio.Protocol):
         self._out += (frames.head(kind, number, len(data)), data)
 
     def hang_up(self) -> None:
+        """After what was put."""
         if self.transport is not None:
+            self._flush()
             self.transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

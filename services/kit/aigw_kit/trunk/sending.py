@@ -74,7 +74,7 @@ class SendingEnd(Line):
     def close(self, number: int) -> None:
         self._outlets.pop(number, None)
         if self._closing and not self._outlets:
-            self.loop.call_soon(self.hang_up)  # after what was put
+            self.hang_up()
 
     def shutdown(self) -> None:
         """The service stops: no new streams, and the end with the last one."""
