@@ -296,6 +296,12 @@ class TestLosses:
         end.shutdown()
         assert await response.read() == body(1)[:-3] + b"last"
 
+    async def test_who_closes_while_a_trunk_is_laid_has_none(self, service: Streaming, asking: Asking) -> None:
+        await asking.whole(1)
+        asking.trunking.close()
+        await asyncio.sleep(0.1)
+        assert not service.trunks._laid
+
     async def test_a_service_without_streams_stops_at_once(self, tmp_path: Path) -> None:
         async with Streaming(tmp_path).served() as service:
             asking = Asking(service.port)

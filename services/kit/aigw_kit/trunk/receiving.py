@@ -60,6 +60,8 @@ class Trunking:
 
     def close(self) -> None:
         """Streams that are on the way are cut."""
+        if self._laying is not None:
+            self._laying.cancel()
         for end in list(self._trunks.values()):
             end.hang_up()
 
