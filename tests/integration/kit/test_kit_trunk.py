@@ -227,6 +227,14 @@ class TestLosses:
             await response.chunk()
         await until(lambda: service.cancelled == 1)
 
+    async def test_a_trunk_that_only_the_caller_has_lost(self, service: Streaming, asking: Asking) -> None:
+        """Something between reset the connection, and the far end does not know it yet."""
+        await asking.laid()
+        (end,) = asking.trunking._trunks.values()
+        end.connection_lost(None)
+        assert await asking.whole(3) == body(3)
+        assert service.led == 0
+
     async def test_a_caller_that_vanished_is_generated_for_no_more(self, service: Streaming, asking: Asking) -> None:
         """Without a word on the exchange: what tells of it is the trunk alone."""
         await asking.laid()
@@ -249,7 +257,7 @@ class TestLosses:
             stuck.send(b"GET /trunk HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: aigw-trunk\r\n")
             stuck.send(b"%b: %b\r\n%b: stuck.0\r\n\r\n" % (INTERNAL_KEY, KEY, TRUNK))
             await until(lambda: service.trunks._laid)
-            asking = [(INTERNAL_KEY, KEY), (TRUNK, b"stuck.1")]
+            asking = [(INTERNAL_KEY, KEY), (TRUNK, b"stuck.1.0")]
             response = await client.stream(b"POST", b"/count/2000/end/100000", asking, b"", 3.0)
             response.allow_silence(60.0)
             await until(lambda: service.cancelled == 1, within=10)

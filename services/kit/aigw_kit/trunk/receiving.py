@@ -44,7 +44,7 @@ class Trunking:
         number = next(self._numbers) & MOST_NUMBER
         intake = self._intakes[number] = Intake(self._intakes, number)
         try:
-            asking = [*headers, (TRUNK, b"%b.%d" % (self._name, number))]
+            asking = [*headers, (TRUNK, b"%b.%d.%b" % (self._name, number, b",".join(self._trunks)))]
             response = await self._client.stream(method, target, asking, body, timeout)
         except BaseException:
             intake.close()

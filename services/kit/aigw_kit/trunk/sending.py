@@ -41,14 +41,17 @@ class Trunks:
     def lead(self, request: Request) -> Headers:
         """Lead the body of the answer over the caller's trunk, if there is one; what the answer's head says of that.
 
-        After this the answer must be a stream.
+        After this the answer must be a stream. A trunk that the caller does not name among its own was lost, or laid
+        since it asked.
         """
         asked = request.headers.get(TRUNK)
         if asked is None or request.exchange is None:
             return []
-        name, _, number = asked.rpartition(b".")
+        name, _, rest = asked.partition(b".")
+        number, _, tokens = rest.partition(b".")
         end = self._laid.get(name)
-        if end is None or not number.isdigit() or int(number) > MOST_NUMBER:
+        known = end is not None and end.token in tokens.split(b",")
+        if end is None or not known or not number.isdigit() or int(number) > MOST_NUMBER:
             return [(TRUNK, OFFERED)]
         request.outlet = end.open(int(number), request.exchange.carrier)
         return [(TRUNK, end.token)]
