@@ -13,6 +13,7 @@ from aigw_contract.headers import INTERNAL_KEY, TRUNK
 from aigw_kit.http import ConnectionCut, HttpClient
 from aigw_kit.http.response import HIGH_WATER
 from aigw_kit.tls import client_context
+from aigw_kit.trunk.frames import GO
 from aigw_kit.trunk.line import KEEP_ALIVE
 from aigw_kit.trunk.sending import OFFERED
 from integration.kit.authority import Authority
@@ -303,6 +304,41 @@ class TestLosses:
         outlet.end()
         end.shutdown()
         assert await response.read() == body(1)[:-3] + b"last"
+
+    async def test_words_that_cross_with_the_end_of_a_trunk_do_not_lose_it(
+        self, service: Streaming, asking: Asking
+    ) -> None:
+        """What arrives at a socket that is closed already makes its system throw away what it has still to send."""
+        await asking.laid()
+        response = await asking.stream(20, "wait", size=100_000)
+        (far,), (end,) = service.trunks._laid.values(), asking.trunking._trunks.values()
+        assert end.transport is not None
+        end.transport.pause_reading()
+        await asyncio.sleep(0.1)
+        far.shutdown()
+        service.go_on.set()
+        end.put(GO, 0)
+        await until(lambda: not service.running)
+        await asyncio.sleep(0.1)
+        end.put(GO, 0)
+        await asyncio.sleep(0.1)
+        end.transport.resume_reading()
+        assert await response.read() == body(20, 100_000)[:-3] + b"moreend"
+
+    async def test_a_trunk_lost_while_its_service_stops(
+        self, service: Streaming, asking: Asking, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await asking.laid()
+        response = await asking.stream(1, "wait")
+        (far,) = service.trunks._laid.values()
+        far.shutdown()
+        assert far.transport is not None
+        far.transport.abort()
+        with pytest.raises(ConnectionCut):
+            await response.read()
+        await until(lambda: service.cancelled == 1)
+        await asyncio.sleep(0.05)
+        assert "Exception" not in caplog.text
 
     async def test_who_closes_while_a_trunk_is_laid_has_none(self, service: Streaming, asking: Asking) -> None:
         await asking.whole(1)

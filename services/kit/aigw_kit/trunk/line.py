@@ -36,9 +36,7 @@ class Line(asyncio.Protocol):
         self._out += (frames.head(kind, number, len(data)), data)
 
     def hang_up(self) -> None:
-        """After what was put."""
         if self.transport is not None:
-            self._flush()
             self.transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -60,7 +58,7 @@ class Line(asyncio.Protocol):
         if self.transport is None:  # it is being laid
             return
         out, self._out = self._out, []
-        if not self.transport.is_closing():
+        if out and not self.transport.is_closing():
             self.transport.write(b"".join(out))
 
 

@@ -76,15 +76,26 @@ class SendingEnd(Line):
 
     def close(self, number: int) -> None:
         self._outlets.pop(number, None)
-        if self._closing and not self._outlets:
-            self.hang_up()
+        self._end_when_stopped()
 
     def shutdown(self) -> None:
         """The service stops: no new streams, and the end with the last one."""
         self._forget()
         self._closing = True
-        if not self._outlets:
-            self.hang_up()
+        self._end_when_stopped()
+
+    def _end_when_stopped(self) -> None:
+        """After what was put, and by the caller's hand: a word of his to a closed socket would undo what is on its way.
+
+        TLS waits for his by itself.
+        """
+        if self.transport is None or self.transport.is_closing() or self._outlets or not self._closing:
+            return
+        self._flush()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def take(self, kind: int, number: int, data: bytes) -> None:
         outlet = self._outlets.get(number)
