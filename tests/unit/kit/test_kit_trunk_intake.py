@@ -78,6 +78,14 @@ async def test_the_last_words_of_a_lost_exchange() -> None:
         await arriving.response.chunk()
 
 
+async def test_a_cut_ends_the_exchange() -> None:
+    """It may be of another attempt: a request that met a closed connection is sent once more, under its number."""
+    arriving = Arriving()
+    arriving.head()
+    arriving.end.take(CUT, 1, b"")
+    assert arriving.exchange.aborted
+
+
 async def test_time_that_has_run_out_is_not_waited_for() -> None:
     arriving = Arriving()
     arriving.head()

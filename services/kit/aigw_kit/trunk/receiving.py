@@ -142,6 +142,7 @@ class Intake:
                 response.ended()
             else:
                 response.broken(ConnectionCut("the server cut its answer"))
+                self._give_up()
 
     def cut(self) -> None:
         """The trunk is lost, or the exchange is and the trunk says no more."""
