@@ -103,6 +103,8 @@ class Request:
 
     def write_now(self, chunk: bytes) -> bool:
         """Write a piece of a begun stream from outside of its task; after a False, await `drained` before more."""
+        if not chunk:  # over HTTP an empty chunk would end the body
+            return True
         if self.outlet is not None:
             return self.outlet.write(chunk)
         if self.exchange is not None and not self._held:
@@ -121,7 +123,7 @@ class Request:
 
     async def write(self, chunk: bytes) -> None:
         if self.outlet is not None:
-            self.outlet.write(chunk)
+            self.write_now(chunk)
             await self.outlet.drained()
             return
         await self._send({"type": "http.response.body", "body": self._after_held(chunk), "more_body": True})

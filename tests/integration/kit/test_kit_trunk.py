@@ -3,6 +3,7 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from aigw_contract.headers import INTERNAL_KEY, TRUNK
 from aigw_kit.http import ConnectionCut, HttpClient
 from aigw_kit.http.response import HIGH_WATER
 from aigw_kit.tls import client_context
+from aigw_kit.trunk.frames import GO
+from aigw_kit.trunk.line import KEEP_ALIVE
 from aigw_kit.trunk.sending import OFFERED
 from integration.kit.authority import Authority
 from integration.kit.trunking import KEY, PIECE, Asking, Streaming, body, is_led, until
@@ -126,6 +129,14 @@ class TestBodies:
         assert pieces == body(3)[:-3]
         assert await asking.whole(3) == body(3)
 
+    async def test_a_piece_of_nothing_is_no_end(self, service: Streaming, asking: Asking) -> None:
+        """Some providers send deltas without text."""
+        for led in (False, True):
+            response = await asking.stream(3, "blank")
+            assert is_led(response) == led
+            assert await response.read() == body(3)[:-3] + b"moreend"
+            await asking.laid()
+
     async def test_who_leaves_ends_it_there(self, service: Streaming, asking: Asking) -> None:
         await asking.laid()
         response = await asking.stream(3, "wait")
@@ -217,6 +228,14 @@ class TestLosses:
             await response.chunk()
         await until(lambda: service.cancelled == 1)
 
+    async def test_a_trunk_that_only_the_caller_has_lost(self, service: Streaming, asking: Asking) -> None:
+        """Something between reset the connection, and the far end does not know it yet."""
+        await asking.laid()
+        (end,) = asking.trunking._trunks.values()
+        end.connection_lost(None)
+        assert await asking.whole(3) == body(3)
+        assert service.led == 0
+
     async def test_a_caller_that_vanished_is_generated_for_no_more(self, service: Streaming, asking: Asking) -> None:
         """Without a word on the exchange: what tells of it is the trunk alone."""
         await asking.laid()
@@ -227,6 +246,23 @@ class TestLosses:
         assert end.transport is not None
         end.transport.abort()
         await until(lambda: service.cancelled == 1)
+
+    @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="a bound that only some systems have")
+    async def test_a_caller_that_takes_nothing_is_given_up(
+        self, service: Streaming, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No sweep sees a trunk, and as long as something is on the way TCP sends no probes."""
+        monkeypatch.setitem(KEEP_ALIVE, "TCP_USER_TIMEOUT", KEEP_ALIVE["TCP_USER_TIMEOUT"] // 30)
+        client = HttpClient(f"http://127.0.0.1:{service.port}")
+        with socket.create_connection(("127.0.0.1", service.port)) as stuck:
+            stuck.send(b"GET /trunk HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: aigw-trunk\r\n")
+            stuck.send(b"%b: %b\r\n%b: stuck.0\r\n\r\n" % (INTERNAL_KEY, KEY, TRUNK))
+            await until(lambda: service.trunks._laid)
+            asking = [(INTERNAL_KEY, KEY), (TRUNK, b"stuck.1.0")]
+            response = await client.stream(b"POST", b"/count/2000/end/100000", asking, b"", 3.0)
+            response.allow_silence(60.0)
+            await until(lambda: service.cancelled == 1, within=10)
+        client.close()
 
     async def test_an_exchange_lost_alone_is_a_cut_a_second_later(self, service: Streaming, asking: Asking) -> None:
         """Should the far end, against its habit, say no more of it."""
@@ -258,6 +294,57 @@ class TestLosses:
         service.go_on.set()
         assert await response.read() == body(2)[:-3] + b"moreend"
         await until(lambda: not asking.trunking._trunks)
+
+    async def test_an_end_in_the_turn_in_which_the_service_stops(self, service: Streaming, asking: Asking) -> None:
+        await asking.laid()
+        response = await asking.stream(1, "wait")
+        (end,) = service.trunks._laid.values()
+        (outlet,) = end._outlets.values()
+        outlet.write(b"last")
+        outlet.end()
+        end.shutdown()
+        assert await response.read() == body(1)[:-3] + b"last"
+
+    async def test_words_that_cross_with_the_end_of_a_trunk_do_not_lose_it(
+        self, service: Streaming, asking: Asking
+    ) -> None:
+        """What arrives at a socket that is closed already makes its system throw away what it has still to send."""
+        await asking.laid()
+        response = await asking.stream(20, "wait", size=100_000)
+        (far,), (end,) = service.trunks._laid.values(), asking.trunking._trunks.values()
+        assert end.transport is not None
+        end.transport.pause_reading()
+        await asyncio.sleep(0.1)
+        far.shutdown()
+        service.go_on.set()
+        end.put(GO, 0)
+        await until(lambda: not service.running)
+        await asyncio.sleep(0.1)
+        end.put(GO, 0)
+        await asyncio.sleep(0.1)
+        end.transport.resume_reading()
+        assert await response.read() == body(20, 100_000)[:-3] + b"moreend"
+
+    async def test_a_trunk_lost_while_its_service_stops(
+        self, service: Streaming, asking: Asking, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await asking.laid()
+        response = await asking.stream(1, "wait")
+        (far,) = service.trunks._laid.values()
+        far.shutdown()
+        assert far.transport is not None
+        far.transport.abort()
+        with pytest.raises(ConnectionCut):
+            await response.read()
+        await until(lambda: service.cancelled == 1)
+        await asyncio.sleep(0.05)
+        assert "Exception" not in caplog.text
+
+    async def test_who_closes_while_a_trunk_is_laid_has_none(self, service: Streaming, asking: Asking) -> None:
+        await asking.whole(1)
+        asking.trunking.close()
+        await asyncio.sleep(0.1)
+        assert not service.trunks._laid
 
     async def test_a_service_without_streams_stops_at_once(self, tmp_path: Path) -> None:
         async with Streaming(tmp_path).served() as service:

@@ -45,7 +45,7 @@ class Streaming:
         return []
 
     async def _count(self, request: Request) -> None:
-        """`/count/{pieces}/{then}/{bytes}`: `end`, `cut`, `wait` (and go on when told)."""
+        """`/count/{pieces}/{then}/{bytes}`: `end`, `cut`, `wait` (and go on when told), `blank` (empty pieces)."""
         _, _, pieces, then, size = request.path.split("/")
         headers = [(b"content-type", b"text/event-stream"), *self.trunks.lead(request)]
         if request.outlet is None:
@@ -59,6 +59,10 @@ class Streaming:
             if then == "wait":
                 await self.go_on.wait()
                 await request.write(b"more")
+            if then == "blank":
+                assert request.write_now(b"")
+                await request.write(b"")
+                request.write_now(b"more")
         except asyncio.CancelledError:
             self.cancelled += 1
             raise

@@ -2,6 +2,7 @@
 """A body over a trunk whose head, end and exchange come in any order, as they have different ways."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -77,6 +78,14 @@ async def test_the_last_words_of_a_lost_exchange() -> None:
         await arriving.response.chunk()
 
 
+async def test_a_cut_ends_the_exchange() -> None:
+    """It may be of another attempt: a request that met a closed connection is sent once more, under its number."""
+    arriving = Arriving()
+    arriving.head()
+    arriving.end.take(CUT, 1, b"")
+    assert arriving.exchange.aborted
+
+
 async def test_time_that_has_run_out_is_not_waited_for() -> None:
     arriving = Arriving()
     arriving.head()
@@ -101,6 +110,34 @@ async def test_a_body_that_came_whole_before_its_trunk_was_lost() -> None:
     arriving.end.take(END, 1, b"")
     arriving.intake.lead(arriving.response, None)
     assert await asyncio.wait_for(arriving.response.read(), 1) == b"one"
+
+
+async def test_a_piece_of_nothing_is_not_taken_for_the_end() -> None:
+    arriving = Arriving()
+    arriving.end.take(DATA, 1, b"")
+    arriving.head()
+    reading = asyncio.create_task(arriving.response.chunk())
+    await asyncio.sleep(0)
+    arriving.end.take(DATA, 1, b"")
+    await asyncio.sleep(0)
+    arriving.end.take(DATA, 1, b"one")
+    assert await asyncio.wait_for(reading, 1) == b"one"
+
+
+@pytest.mark.parametrize("ending", ["end", "cut", "trunk lost", "exchange lost", "given up"])
+async def test_what_is_over_leaves_nothing_to_the_garbage_collector(ending: str) -> None:
+    arriving = Arriving()
+    arriving.head()
+    match ending:
+        case "end" | "cut":
+            arriving.end.take(END if ending == "end" else CUT, 1, b"")
+        case "trunk lost":
+            arriving.end.connection_lost(None)
+        case "exchange lost":
+            arriving.response.fail(TimedOut("no more"))
+        case "given up":
+            arriving.response.close()
+    assert arriving.response not in gc.get_referents(arriving.intake)
 
 
 async def test_frames_for_nobody_are_passed_over() -> None:

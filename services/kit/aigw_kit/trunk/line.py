@@ -9,7 +9,12 @@ from typing import cast
 from aigw_kit.trunk import frames
 from aigw_kit.trunk.frames import BadFrame, Reader
 
-KEEP_ALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}  # seconds, seconds, probes
+KEEP_ALIVE = {
+    "TCP_KEEPIDLE": 15,  # seconds
+    "TCP_KEEPINTVL": 5,  # seconds
+    "TCP_KEEPCNT": 3,
+    "TCP_USER_TIMEOUT": 30_000,  # milliseconds; TCP does not probe as long as something is on the way
+}
 
 
 class Line(asyncio.Protocol):
@@ -53,12 +58,12 @@ class Line(asyncio.Protocol):
         if self.transport is None:  # it is being laid
             return
         out, self._out = self._out, []
-        if not self.transport.is_closing():
+        if out and not self.transport.is_closing():
             self.transport.write(b"".join(out))
 
 
 def _notice_silence(sock: socket.socket | None) -> None:
-    """A peer that vanished without a word is noticed within half a minute."""
+    """A peer that vanished without a word, or takes nothing any more, is noticed within half a minute."""
     if sock is None:
         return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -44,7 +44,7 @@ class Trunking:
         number = next(self._numbers) & MOST_NUMBER
         intake = self._intakes[number] = Intake(self._intakes, number)
         try:
-            asking = [*headers, (TRUNK, b"%b.%d" % (self._name, number))]
+            asking = [*headers, (TRUNK, b"%b.%d.%b" % (self._name, number, b",".join(self._trunks)))]
             response = await self._client.stream(method, target, asking, body, timeout)
         except BaseException:
             intake.close()
@@ -60,6 +60,8 @@ class Trunking:
 
     def close(self) -> None:
         """Streams that are on the way are cut."""
+        if self._laying is not None:
+            self._laying.cancel()
         for end in list(self._trunks.values()):
             end.hang_up()
 
@@ -122,17 +124,17 @@ class Intake:
         self._exchange = response.lead(self)
         if self._exchange is not None:
             self._exchange.allow_silence(FOREVER)  # what comes on the trunk it does not see
-        for kind, data in self._early:
+        early, self._early = self._early, []
+        for kind, data in early:
             self.take(kind, data)
-        self._early = []
-        if end is None and self._number in self._intakes:
+        if end is None and self._response is not None:
             self.cut()
 
     def take(self, kind: int, data: bytes) -> None:
         response = self._response
         if response is None:
             self._early.append((kind, data))
-        elif kind == DATA:
+        elif kind == DATA and data:  # whoever reads would take an empty piece for the end
             response.deliver(data)
         elif kind in (END, CUT):
             self.close()
@@ -140,16 +142,19 @@ class Intake:
                 response.ended()
             else:
                 response.broken(ConnectionCut("the server cut its answer"))
+                self._give_up()
 
     def cut(self) -> None:
         """The trunk is lost, or the exchange is and the trunk says no more."""
+        response = self._response
         self.close()
-        if self._response is not None:
-            self._response.broken(ConnectionCut("the server's answer was lost on its way"))
+        if response is not None:
+            response.broken(ConnectionCut("the server's answer was lost on its way"))
         self._give_up()
 
     def close(self) -> None:
         self._intakes.pop(self._number, None)
+        self._response = None  # it knows us: a ring for each stream would be work for the garbage collector
         if self._timer is not None:
             self._timer.cancel()
 
@@ -172,14 +177,14 @@ class Intake:
 
     def over(self, error: HttpError | None) -> None:
         """The exchange is: the body ends as the trunk says, unless that says nothing for a second."""
-        self._exchange = None
-        if self.end is None or self._response is None or self._intakes.get(self._number) is not self:
+        self._exchange, response = None, self._response
+        if self.end is None or response is None:
             return
         if isinstance(error, ConnectionCut):
             self._timer = self.end.loop.call_later(LAST_WORDS, self.cut)
         elif error is not None:
             self.close()
-            self._response.broken(error)
+            response.broken(error)
 
     def _give_up(self) -> None:
         exchange, self._exchange = self._exchange, None

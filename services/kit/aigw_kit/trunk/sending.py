@@ -41,14 +41,17 @@ class Trunks:
     def lead(self, request: Request) -> Headers:
         """Lead the body of the answer over the caller's trunk, if there is one; what the answer's head says of that.
 
-        After this the answer must be a stream.
+        After this the answer must be a stream. A trunk that the caller does not name among its own was lost, or laid
+        since it asked.
         """
         asked = request.headers.get(TRUNK)
         if asked is None or request.exchange is None:
             return []
-        name, _, number = asked.rpartition(b".")
+        name, _, rest = asked.partition(b".")
+        number, _, tokens = rest.partition(b".")
         end = self._laid.get(name)
-        if end is None or not number.isdigit() or int(number) > MOST_NUMBER:
+        known = end is not None and end.token in tokens.split(b",")
+        if end is None or not known or not number.isdigit() or int(number) > MOST_NUMBER:
             return [(TRUNK, OFFERED)]
         request.outlet = end.open(int(number), request.exchange.carrier)
         return [(TRUNK, end.token)]
@@ -73,15 +76,26 @@ class SendingEnd(Line):
 
     def close(self, number: int) -> None:
         self._outlets.pop(number, None)
-        if self._closing and not self._outlets:
-            self.loop.call_soon(self.hang_up)  # after what was put
+        self._end_when_stopped()
 
     def shutdown(self) -> None:
         """The service stops: no new streams, and the end with the last one."""
         self._forget()
         self._closing = True
-        if not self._outlets:
-            self.hang_up()
+        self._end_when_stopped()
+
+    def _end_when_stopped(self) -> None:
+        """After what was put, and by the caller's hand: a word of his to a closed socket would undo what is on its way.
+
+        TLS waits for his by itself.
+        """
+        if self.transport is None or self.transport.is_closing() or self._outlets or not self._closing:
+            return
+        self._flush()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def take(self, kind: int, number: int, data: bytes) -> None:
         outlet = self._outlets.get(number)
