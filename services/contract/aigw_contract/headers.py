@@ -18,4 +18,5 @@ INTERNAL_KEY = b"x-aigw-internal-key"
 """The gateway's own credential: services answer only callers that carry it."""
 
 TRUNK = b"x-aigw-trunk"
-"""Asking: whose trunk the body of a streamed answer may come over. Answering: which one it does come over."""
+"""Asking: `name.number.token,token`: who asks, the stream's number, the trunks that its body may come over. Answering:
+the token of the one that it does come over, or `offered`. Laying a trunk: `name.token`."""

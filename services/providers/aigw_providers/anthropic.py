@@ -182,7 +182,7 @@ class MessagesDecoder(Decoder):
         except UNREADABLE:
             return Broken(Failure("cut", "an event of the stream could not be read"))
         if data.delta is not None and data.delta.type == "text_delta":
-            return Delta(data.delta.text)
+            return Delta(data.delta.text) if data.delta.text else None
         match data.type:
             case "message_start" if data.message is not None:
                 self._end.usage = data.message.usage.after(Usage())

@@ -111,7 +111,7 @@ async def _ready() -> list[str]:
 
 
 DESCRIBED = [
-    Described("POST", "/generate", "One generation, whole or as NDJSON frames", Call, Answer, FAILURES),
+    Described("POST", "/generate", "One generation, whole, or text and a last frame", Call, Answer, FAILURES),
     Described("POST", "/embed", "Embeddings of texts", EmbedCall, Embeddings, FAILURES),
     Described(
         "POST",

@@ -13,7 +13,7 @@ from aigw_contract.headers import INTERNAL_KEY, TRUNK
 from aigw_kit.http import ConnectionCut, HttpClient
 from aigw_kit.http.response import HIGH_WATER
 from aigw_kit.tls import client_context
-from aigw_kit.trunk.frames import GO
+from aigw_kit.trunk.frames import GO, MOST_BYTES
 from aigw_kit.trunk.line import KEEP_ALIVE
 from aigw_kit.trunk.sending import OFFERED
 from integration.kit.authority import Authority
@@ -113,6 +113,11 @@ class TestBodies:
         assert found == [body(pieces, size) for pieces, size in sizes]
         assert service.led == 150
         assert not asking.trunking._intakes
+
+    async def test_a_piece_larger_than_a_frame(self, service: Streaming, asking: Asking) -> None:
+        await asking.laid()
+        assert await asking.whole(1, MOST_BYTES + 1000) == body(1, MOST_BYTES + 1000)
+        assert service.led == 1
 
     async def test_its_connection_can_carry_the_next(self, service: Streaming, asking: Asking) -> None:
         await asking.laid()

@@ -8,7 +8,7 @@ import pytest
 
 from aigw_kit.http import ConnectionCut, Response, TimedOut
 from aigw_kit.trunk.frames import CUT, DATA, END
-from aigw_kit.trunk.receiving import Intake, ReceivingEnd
+from aigw_kit.trunk.intake import Intake, ReceivingEnd
 
 
 class Exchange:
@@ -28,13 +28,13 @@ class Exchange:
 class Arriving:
     def __init__(self) -> None:
         self.intakes: dict[int, Intake] = {}
-        self.end = ReceivingEnd(self.intakes, lambda: None)
+        self.end = ReceivingEnd(b"7", self.intakes, lambda: None)
         self.intake = self.intakes[1] = Intake(self.intakes, 1)
         self.exchange = Exchange()
         self.response = Response(self.exchange, asyncio.get_running_loop().create_future(), whole=False, most=100)
 
     def head(self, end: ReceivingEnd | None = None) -> None:
-        self.intake.lead(self.response, end or self.end)
+        self.intake.lead(self.response, b"7", end or self.end)
 
 
 async def test_frames_sooner_than_the_head_are_kept() -> None:
@@ -45,6 +45,20 @@ async def test_frames_sooner_than_the_head_are_kept() -> None:
     arriving.head()
     assert await asyncio.wait_for(arriving.response.read(), 1) == b"onetwo"
     assert not arriving.intakes
+
+
+async def test_what_another_trunk_brings_is_not_of_the_body() -> None:
+    """A request that was sent again: the first process had begun to answer it, too."""
+    arriving = Arriving()
+    other = ReceivingEnd(b"6", arriving.intakes, lambda: None)
+    other.take(DATA, 1, b"not ")
+    arriving.end.take(DATA, 1, b"one")
+    other.take(END, 1, b"")
+    arriving.head()
+    other.take(DATA, 1, b"mine")
+    other.take(CUT, 1, b"")
+    arriving.end.take(END, 1, b"")
+    assert await asyncio.wait_for(arriving.response.read(), 1) == b"one"
 
 
 async def test_an_exchange_that_is_over_with_its_head() -> None:
@@ -97,7 +111,7 @@ async def test_time_that_has_run_out_is_not_waited_for() -> None:
 async def test_a_trunk_that_is_lost_before_the_head_came() -> None:
     arriving = Arriving()
     arriving.end.take(DATA, 1, b"one")
-    arriving.intake.lead(arriving.response, None)
+    arriving.intake.lead(arriving.response, b"7", None)
     assert await arriving.response.chunk() == b"one"
     with pytest.raises(ConnectionCut):
         await arriving.response.chunk()
@@ -108,7 +122,7 @@ async def test_a_body_that_came_whole_before_its_trunk_was_lost() -> None:
     arriving = Arriving()
     arriving.end.take(DATA, 1, b"one")
     arriving.end.take(END, 1, b"")
-    arriving.intake.lead(arriving.response, None)
+    arriving.intake.lead(arriving.response, b"7", None)
     assert await asyncio.wait_for(arriving.response.read(), 1) == b"one"
 
 

@@ -11,7 +11,7 @@ from aigw_contract.errors import BadInput
 from aigw_contract.headers import TRUNK
 from aigw_kit.exchange import Carrier, Signal
 from aigw_kit.request import Headers, Request
-from aigw_kit.trunk.frames import CUT, DATA, END, GO, MOST_NUMBER, STOP
+from aigw_kit.trunk.frames import CUT, DATA, END, GO, MOST_BYTES, MOST_NUMBER, STOP
 from aigw_kit.trunk.line import Line
 
 PROTOCOL = b"aigw-trunk"
@@ -134,6 +134,9 @@ class Outlet:
 
     def write(self, chunk: bytes) -> bool:
         """Whether the caller keeps up. The piece is taken all the same."""
+        while len(chunk) > MOST_BYTES:
+            self._end.put(DATA, self._number, chunk[:MOST_BYTES])
+            chunk = chunk[MOST_BYTES:]
         self._end.put(DATA, self._number, chunk)
         return self._end.writable and not self._held
 
