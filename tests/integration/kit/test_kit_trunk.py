@@ -15,7 +15,7 @@ from aigw_kit.http.response import HIGH_WATER
 from aigw_kit.tls import client_context
 from aigw_kit.trunk.frames import GO, MOST_BYTES
 from aigw_kit.trunk.line import KEEP_ALIVE
-from aigw_kit.trunk.sending import OFFERED
+from aigw_kit.trunk.sending import OFFERED, OVER_EXCHANGE, OVER_TRUNK
 from integration.kit.authority import Authority
 from integration.kit.trunking import KEY, PIECE, Asking, Streaming, body, is_led, until
 
@@ -39,6 +39,7 @@ async def asking(service: Streaming) -> AsyncIterator[Asking]:
 
 class TestLaying:
     async def test_the_first_stream_comes_alone_and_lays_it(self, service: Streaming, asking: Asking) -> None:
+        before = OVER_EXCHANGE.value, OVER_TRUNK.value
         first = await asking.stream(3)
         assert first.header(TRUNK) == OFFERED
         assert await first.read() == body(3)
@@ -47,6 +48,7 @@ class TestLaying:
         assert is_led(second)
         assert await second.read() == body(3)
         assert (service.alone, service.led) == (1, 1)
+        assert (OVER_EXCHANGE.value, OVER_TRUNK.value) == (before[0] + 1, before[1] + 1)
 
     async def test_one_is_enough(self, service: Streaming, asking: Asking) -> None:
         await asyncio.gather(*(asking.whole(2) for _ in range(20)))

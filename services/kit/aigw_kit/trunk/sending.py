@@ -11,10 +11,13 @@ from aigw_contract.errors import BadInput
 from aigw_contract.headers import TRUNK
 from aigw_kit.exchange import Carrier, Signal
 from aigw_kit.request import Headers, Request
+from aigw_kit.tally import Tallies
 from aigw_kit.trunk.frames import CUT, DATA, END, GO, MOST_BYTES, MOST_NUMBER, STOP
 from aigw_kit.trunk.line import Line
 
 PROTOCOL = b"aigw-trunk"
+STREAMS = Tallies("aigw_streams_total", "Streamed answers by what their bodies go over", ("way",))
+OVER_TRUNK, OVER_EXCHANGE = STREAMS.labels("trunk"), STREAMS.labels("exchange")
 OFFERED = b"offered"
 """In an answer: this process has no trunk of the caller yet, and would have one."""
 
@@ -52,7 +55,9 @@ class Trunks:
         end = self._laid.get(name)
         known = end is not None and end.token in tokens.split(b",")
         if end is None or not known or not number.isdigit() or int(number) > MOST_NUMBER:
+            OVER_EXCHANGE.inc()
             return [(TRUNK, OFFERED)]
+        OVER_TRUNK.inc()
         request.outlet = end.open(int(number), request.exchange.carrier)
         return [(TRUNK, end.token)]
 
