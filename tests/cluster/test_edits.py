@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cluster import kube
-from cluster.asking import Load, ask, wait
+from cluster.asking import Found, Load, ask, wait
 from cluster.conftest import Client, Issuer, manifest, secret
 from cluster.looking import edit, generation, pods, until_serves, until_settled
 from cluster.test_rotations import value
@@ -23,7 +23,10 @@ AUDIENCE = "gitlab-ai-gateway"
 
 
 def routed(*providers: dict[str, Any], to: dict[str, Any]) -> dict[str, Any]:
-    return {"providers": [*providers], "models": [{"name": "echo", "provider": to["name"], "id": "echo"}]}
+    """Each has a model, and the feature uses that of one."""
+    models = [{"name": p["name"], "provider": p["name"], "id": "echo"} for p in providers]
+    feature = {"timeout": "3s", "models": [{"name": to["name"]}]}
+    return {"providers": [*providers], "models": models, "features": {"codeCompletions": feature}}
 
 
 def left(namespace: str, gateway: str, provider: str) -> list[str]:
@@ -73,11 +76,12 @@ def test_one_edit_replaces_a_provider_under_load_while_routers_are_rolled(
     assert load.found["bad"] == []
 
 
+NOTHING = {"name": "second", "type": "nobody.Nothing"}
 NEVER: list[dict[str, Any]] = [
-    {"providers": [ECHO, {"name": "second", "type": "nobody.Nothing"}]},
-    {"images": {"digests": {"providers": NOWHERE}}, "providers": [SECOND]},
+    routed(ECHO, NOTHING, to=NOTHING),
+    routed(SECOND, to=SECOND) | {"images": {"digests": {"providers": NOWHERE}}},
 ]
-"""A type that no package brings; an image that cannot be pulled, also of the provider that is there."""
+"""A type that no package brings; an image that cannot be pulled, while the edit removes the provider that is there."""
 
 
 @pytest.mark.parametrize("never", NEVER, ids=["of no package", "of no image"])
@@ -88,7 +92,7 @@ def test_a_provider_that_never_comes_up_takes_nothing_along(
     until_settled(gateway, where)
     before = generation(gateway, where)
     with Load(client, issuer, gateway) as load:
-        edited = edit(gateway, where, routed(SECOND, to=SECOND) | never)
+        edited = edit(gateway, where, never)
         kube.until("the status names it", lambda: "provider-second" in message(where, gateway), 30)
         wait(30)
         status = kube.get("aigateway", gateway, "-n", where)["status"]
@@ -132,12 +136,19 @@ def test_a_validation_key_is_added_under_load(client: Client, issuer: Issuer, ga
     pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     kube.apply(secret("previous", where, validation=pem))
     users, before = UserTokens(where, gateway), pods(where, "auth")
-    assert ask(client, users, gateway)["bad"] == []
-    with Load(client, users, gateway) as load:
+    assert not_believed(ask(client, users, gateway)) == []
+    with Load(client, issuer, gateway) as instance, Load(client, users, gateway) as user:
         added = edit(gateway, where, {"keys": {"validation": {"name": "previous", "key": "validation"}}})
         until_serves(gateway, where, added)
         until_settled(gateway, where)
         assert not before & pods(where, "auth")
         until_serves(gateway, where, edit(gateway, where, {"keys": None}))
         until_settled(gateway, where)
-    assert load.found["bad"] == []
+    assert instance.found["bad"] == []
+    assert not_believed(user.found) == []
+    assert len(user.found["bad"]) > 50
+
+
+def not_believed(found: Found) -> list[str]:
+    """Of requests with user tokens: code suggestions are not for those, which is said of one that is believed."""
+    return [why for why in found["bad"] if "user_token_not_accepted" not in why]

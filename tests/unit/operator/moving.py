@@ -152,8 +152,10 @@ def answering(cluster: Moving, monkeypatch: pytest.MonkeyPatch) -> None:
         def behind(self, pods: Iterable[Pod], wanted: Mapping[str, str]) -> list[Late]:
             asked = {pod.part for pod in pods}
             assert asked <= wanted.keys(), "a part that should have no pods is asked"
-            late = "router" in asked and wanted["router"] != cluster.used["revision"]
-            return [Late("router", f"router-1 uses {cluster.used['revision']}")] if late else []
+            states = {part: cluster.at(DEPLOYMENT, f"eu-{part}")["status"] for part in asked}
+            late = {part for part, state in states.items() if state.get("availableReplicas") == 0}
+            late |= {"router"} if wanted["router"] != cluster.used["revision"] else set()
+            return [Late(part, f"{part}-1 is late") for part in sorted(late & asked)]
 
         def probe(self, _: Any, models: Sequence[str]) -> tuple[Probed, str]:
             cluster.asked.append(models)
