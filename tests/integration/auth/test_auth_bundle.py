@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The settings name another bundle of authorities or another key file: running pods read that, and may lack the file."""
+"""The settings name another bundle of authorities or another key file: a running pod may not have that file."""
 
 import asyncio
 from collections.abc import Callable

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from aigw_operator import order
-from aigw_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Object
+from aigw_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Key, Object
 from aigw_operator.loop.pace import Outcome
+from aigw_operator.planning.plan import plan
 from aigw_operator.wanted import everything, named
 from unit.contract.good import GOOD
 from unit.operator.applied import UID, applied
@@ -117,6 +118,17 @@ def test_the_rest_of_the_table_waits_with_it(cluster: Moving) -> None:
     cluster.look()
     assert cluster.applied_last
     assert json.loads(cluster.at(CONFIG_MAP, "eu-router")["data"]["table.json"])["region"] == BEFORE["region"]
+
+
+def test_the_plan_says_what_is_so_in_the_end(cluster: Moving) -> None:
+    cluster.edit(moved())
+    cluster.look()
+    known, live = context("", moved(), uid=UID), {named(body): body for body in cluster.belongings(Key("", "eu"))}
+    found = plan(known, everything(known, live, datetime.now(UTC)), live)
+    assert {name for _, name, _ in found.changed} == {"eu-router", "eu-last-good"}
+    assert {effect.part for effect in found.effects if effect.what == "stops"} == {OLD}
+    assert len(found.deleted) == len(ALL)
+    assert found.created == []
 
 
 def test_a_broken_edit_meanwhile_changes_nothing(cluster: Moving) -> None:
