@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from aigw_operator import generated
 from aigw_operator.desired.context import Context
-from aigw_operator.drift import is_there, stamped
+from aigw_operator.drift import bears_stamp, stamped
 from aigw_operator.kinds import CONFIG_MAP, DEPLOYMENT, SECRET, Named, Object
 from aigw_operator.status import Part
 from aigw_operator.wanted import LAST_GOOD, left_over, named
@@ -77,8 +77,11 @@ def _awaited(context: Context, made: Iterable[Object], live: Live, now: datetime
 
 
 def _answers(wanted: Object, live: Object | None, now: datetime) -> bool:
-    """It is as it should be, and at least one of its pods can be reached; or none is wanted."""
-    if live is None or not is_there(stamped(wanted), live):
+    """All of its pods are of its newest state, and at least one can be reached; or none is wanted.
+
+    An admission that makes something else of what is stated would be waited for for ever, so the stamp counts.
+    """
+    if live is None or not bears_stamp(stamped(wanted), live):
         return False
     part = Part.of(live)
     return part.settled and (not part.desired or (part.available > 0 and now >= _moved(live) + REACHED))

@@ -65,11 +65,14 @@ def test_a_provider_comes_and_another_goes_under_load(client: Client, issuer: Is
 def test_one_edit_replaces_a_provider_under_load_while_routers_are_rolled(
     client: Client, issuer: Issuer, gateway: str
 ) -> None:
-    """Old routers serve for some seconds after they were told to end, with the table that they have."""
+    """Old routers serve for some seconds after they were told to end, with the table that they have.
+
+    One more asks every few seconds, so that they need new connections, too.
+    """
     where = client.namespace
     until_settled(gateway, where)
     rolled = {"workloads": {"router": {"annotations": {"roll": "edits"}}}}
-    with Load(client, issuer, gateway) as load:
+    with Load(client, issuer, gateway, grow=4) as load:
         until_serves(gateway, where, edit(gateway, where, routed(SECOND, to=SECOND) | rolled))
         until_gone(where, gateway, "echo")
         wait(2)

@@ -34,6 +34,7 @@ class Moving(FakeCluster):
         self.reads = True
         self.used: dict[str, Any] = {}  # the table that routers use
         self.asked: list[Sequence[str]] = []  # models, for each probe
+        self.requests: list[str] = []  # kinds that were asked for
         self.applied_last: list[str] = []  # names, of the look before
         for name in self.deployments():
             self.run(name.removeprefix("eu-"))
@@ -95,6 +96,7 @@ class Moving(FakeCluster):
         return [body for body in self.bodies[2:] if body["kind"] != POD.kind]
 
     def find(self, kind: Kind, namespace: str, selector: str = "", name: str = "", **_: Any) -> list[Object]:
+        self.requests.append(kind.kind)
         return super().find(kind, namespace, selector, name)
 
     def apply(self, _: Kind, body: Object, manager: str = FIELD_MANAGER) -> Object:
