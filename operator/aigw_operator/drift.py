@@ -29,6 +29,11 @@ def is_there(body: Object, live: Object | None) -> bool:
 
 def was_changed_by_others(body: Object, live: Object | None) -> bool:
     """It bears the stamp of what we state, and yet is not that: what they added must go, too."""
+    return bears_stamp(body, live)
+
+
+def bears_stamp(body: Object, live: Object | None) -> bool:
+    """`body` (stamped) is what was stated last, whatever somebody else made of it."""
     annotations = live["metadata"].get("annotations", {}) if live else {}
     return bool(annotations.get(STAMP) == body["metadata"]["annotations"][STAMP])
 

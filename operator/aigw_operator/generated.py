@@ -7,7 +7,7 @@ made it; only certificates that are due, or not signed by the authority, are mad
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,13 @@ def authority_of(context: Context, found: Found, now: datetime) -> Authority:
 def manifests(context: Context, found: Found, now: datetime) -> list[dict[str, Any]]:
     """All of `wanted` as objects."""
     return [manifest(context, name, values) for name, values in wanted(context, found, now).items()]
+
+
+def certificates(context: Context, parts: Iterable[str], found: Found, now: datetime) -> list[dict[str, Any]]:
+    """The Secrets of these parts alone, signed by the authority in `found`."""
+    authority = authority_of(context, found, now)
+    made = {part: _certificate(context, part, authority, found, now) for part in parts}
+    return [manifest(context, context.object_name(f"tls-{part}"), values) for part, values in made.items()]
 
 
 def manifest(context: Context, name: str, values: Values) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from aigw_contract.gateway import GatewaySpec
@@ -14,9 +15,11 @@ from aigw_operator.desired.context import Context
 from aigw_operator.generated import values_of
 from aigw_operator.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, Key, Named, Object
 from aigw_operator.nudge import nudge
-from aigw_operator.probing import Keys, Pod, Prober, pods_of
+from aigw_operator.probing import Keys, Late, Pod, Prober, pods_of
 from aigw_operator.status import Observation, Part
 from aigw_operator.wanted import named, selector
+
+ENDED = ("Succeeded", "Failed")
 
 Live = Mapping[Named, Object]
 
@@ -33,16 +36,32 @@ def live_of(context: Context, cluster: Cluster) -> dict[Named, Object]:
     return {named(body): body for body in cluster.belongings(Key(context.namespace, context.name))}
 
 
-def observe(context: Context, made: list[Object], cluster: Cluster, seen: Observation, asked: Asked) -> Observation:
-    """Look at Deployments, ask the pods, and send the synthetic request if all have acknowledged."""
+def observe(context: Context, stands: list[Object], cluster: Cluster, seen: Observation, asked: Asked) -> Observation:
+    """Look at Deployments, ask the pods, and send the synthetic request if all have acknowledged.
+
+    `stands`: what should be there. Pods of other parts, and of those that are awaited, are not asked.
+    """
     live = live_of(context, cluster)
     known = {**live, **_brought(context, cluster)}
-    pods = [pod for pod in pods_of(cluster.find(POD, context.namespace, selector(context), recent=True)) if pod.address]
-    behind, probed, error = _ask(context, _revisions(made), known, pods, cluster, asked)
-    return Observation(
-        seen.generation, seen.applied, seen.faults, seen.refused, _parts(live), behind, probed, error,
-        _missing_secrets(context, known), seen.warnings, context.url("router"),
+    bodies = cluster.find(POD, context.namespace, selector(context), recent=True)
+    wanted = {part: name for part, name in _revisions(stands).items() if part not in seen.awaited}
+    pods = [pod for pod in pods_of(bodies) if pod.address and pod.part in wanted]
+    parts, keys = _parts(live, stands), _keys(context, known)
+    behind, probed, error = _ask(context, keys, wanted, known, pods, cluster, asked)
+    return replace(
+        seen, parts=parts, behind=[late.why for late in behind], probed=probed, probe_error=error,
+        missing_secrets=_missing_secrets(context, known), url=context.url("router"),
+        routed=keys is not None and _routed(bodies, pods, parts, behind),
     )  # fmt: skip
+
+
+def _routed(bodies: Iterable[Object], asked: Iterable[Pod], parts: Iterable[Part], behind: Iterable[Late]) -> bool:
+    """Every router pod has said that it uses the table. One on its way out may still use another, and is not asked."""
+    answered = {pod.name for pod in asked} if all(late.part != "router" for late in behind) else set()
+    routers = [body for body in bodies if body["metadata"]["labels"]["app.kubernetes.io/component"] == "router"]
+    running = [body for body in routers if body.get("status", {}).get("phase") not in ENDED]
+    whole = all(part.whole for part in parts if part.name == "router")
+    return whole and all(body["metadata"]["name"] in answered for body in running)
 
 
 def _brought(context: Context, cluster: Cluster) -> dict[Named, Object]:
@@ -55,15 +74,15 @@ def _brought(context: Context, cluster: Cluster) -> dict[Named, Object]:
 
 
 def _ask(
-    context: Context, revisions: Mapping[str, str], known: Live, pods: list[Pod], cluster: Cluster, asked: Asked
-) -> tuple[list[str], Probed | None, str]:
-    keys = _keys(context, known)
+    context: Context, keys: Keys | None, wanted: Mapping[str, str], known: Live, pods: list[Pod], cluster: Cluster,
+    asked: Asked,
+) -> tuple[list[Late], Probed | None, str]:  # fmt: skip
     if keys is None:
         return [], None, "the gateway's own keys are missing"
     nudge(context, known, pods, keys.internal, cluster)
     prober = Prober(context, keys)
     try:
-        behind = prober.behind(pods, revisions)
+        behind = prober.behind(pods, wanted)
         if behind:
             return behind, None, ""
         probed, error = prober.probe([*pods, *_service(context, known, asked)], asked.models)
@@ -105,8 +124,9 @@ def _revisions(made: Iterable[Object]) -> dict[str, str]:
     return found
 
 
-def _parts(live: Live) -> list[Part]:
-    return [Part.of(o) for (kind, _), o in sorted(live.items()) if kind == DEPLOYMENT.kind]
+def _parts(live: Live, stands: Iterable[Object]) -> list[Part]:
+    names = sorted(named(body) for body in stands if body["kind"] == DEPLOYMENT.kind)
+    return [Part.of(live[name]) for name in names if name in live]
 
 
 def _missing_secrets(context: Context, known: Live) -> list[str]:

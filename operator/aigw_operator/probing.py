@@ -31,6 +31,13 @@ class Pod(NamedTuple):
     read: str = ""
 
 
+class Late(NamedTuple):
+    """A pod that does not use the configuration that it should: of which part, and why."""
+
+    part: str
+    why: str
+
+
 class Keys(NamedTuple):
     """What a probe needs of the gateway's Secrets: PEM bundle, internal credential, PEM signing key."""
 
@@ -57,11 +64,11 @@ class Prober:
     def close(self) -> None:
         self._client.close()
 
-    def behind(self, pods: list[Pod], wanted: Mapping[str, str]) -> list[str]:
-        """Pods that do not say that they use the revision wanted of their part; each with why."""
+    def behind(self, pods: list[Pod], wanted: Mapping[str, str]) -> list[Late]:
+        """Pods that do not say that they use the revision wanted of their part."""
         with ThreadPoolExecutor(max_workers=8) as threads:
-            found = threads.map(lambda pod: self._behind(pod, wanted.get(pod.part, "")), pods)
-            return [why for why in found if why]
+            found = threads.map(lambda pod: Late(pod.part, self._behind(pod, wanted.get(pod.part, ""))), pods)
+            return [late for late in found if late.why]
 
     def probe(self, pods: list[Pod], models: Sequence[str] = ()) -> tuple[Probed | None, str]:
         """A synthetic request through each router pod: the first answer if all gave one, else the first error.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one function between what is wanted and what is there: parse, apply, prune, observe, say so.
+"""The one function between what is wanted and what is there: parse, apply, observe, prune, say so.
 
 Level-triggered: it looks at everything each time and does not care what woke it. Only an API server that cannot be
 reached raises; what is wrong with a gateway is data and ends in its status.
@@ -7,6 +7,7 @@ reached raises; what is wrong with a gateway is data and ends in its status.
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ from aigw_operator.kinds import (
 from aigw_operator.lives import USUAL, Lives
 from aigw_operator.loop.pace import Outcome
 from aigw_operator.observe import Asked, live_of, observe
+from aigw_operator.order import Step, kept, parts_of, step
 from aigw_operator.status import Observation
 from aigw_operator.wanted import LAST_GOOD, everything, is_ours, left_over, named, selector, taken
 
@@ -68,27 +70,28 @@ def reconcile(key: Key, cluster: Cluster, facts: Facts) -> Outcome:
 
 
 def _bring(gateway: AIGateway, body: Object, cluster: Cluster, facts: Facts) -> Observation:
-    """Apply, prune and observe a good generation."""
+    """Apply, observe and prune a good generation. While its table waits, the one before is what is served."""
     context = _context(gateway, body, facts)
     live = live_of(context, cluster)
-    generation = body["metadata"]["generation"]
+    generation, before = body["metadata"]["generation"], (body.get("status") or {}).get("appliedGeneration", 0)
     try:
-        made = _apply(context, live, cluster)
+        _, stands, awaited = _apply(context, live, cluster)
     except Refused as refused:
-        applied = (body.get("status") or {}).get("appliedGeneration", 0)
-        return _observe_last_good(body, Observation(generation, applied, refused=str(refused)), cluster, facts)
-    _prune(context, made, live, cluster)
-    seen = Observation(generation, generation, warnings=_warnings(gateway))
-    return observe(context, made, cluster, seen, Asked(_to_ask(gateway, body), not _has_served(body)))
+        return _observe_last_good(body, Observation(generation, before, refused=str(refused)), cluster, facts)
+    applied = before if awaited else generation
+    seen = Observation(generation, applied, warnings=_warnings(gateway), awaited=awaited)
+    asked = Asked([] if awaited else _to_ask(gateway, body), not _has_served(body, applied))
+    seen = observe(context, stands, cluster, seen, asked)
+    return replace(seen, leaving=_prune(context, stands, live, cluster, routed=seen.routed))
 
 
 def _to_ask(gateway: AIGateway, body: Object) -> Sequence[str]:
     """Models that the next probe asks: once for a generation, as it costs something."""
-    return [] if _has_served(body) else gateway.spec.probe.models
+    return [] if _has_served(body, body["metadata"]["generation"]) else gateway.spec.probe.models
 
 
-def _has_served(body: Object) -> bool:
-    return bool((body.get("status") or {}).get("servingGeneration", 0) == body["metadata"]["generation"])
+def _has_served(body: Object, generation: int) -> bool:
+    return bool((body.get("status") or {}).get("servingGeneration", 0) == generation)
 
 
 def _observe_last_good(body: Object, seen: Observation, cluster: Cluster, facts: Facts) -> Observation:
@@ -114,13 +117,14 @@ def _context(gateway: AIGateway, body: Object, facts: Facts) -> Context:
     )
 
 
-def _apply(context: Context, live: Mapping[tuple[str, str], Object], cluster: Cluster) -> list[Object]:
-    """Everything that should exist; what is there already as it should be is not written."""
-    made = everything(context, _with_keys(context, live, cluster), datetime.now(UTC))
-    _hand_over_replicas(made, live, cluster)
-    for body in map(stamped, made):
-        _put(body, live.get((body["kind"], body["metadata"]["name"])), context, cluster)
-    return made
+def _apply(context: Context, live: Mapping[Named, Object], cluster: Cluster) -> Step:
+    """Everything that should exist by now; what is there already as it should be is not written."""
+    now = datetime.now(UTC)
+    done = step(context, everything(context, _with_keys(context, live, cluster), now), live, now)
+    _hand_over_replicas(done.writes, live, cluster)
+    for body in map(stamped, done.writes):
+        _put(body, live.get(named(body)), context, cluster)
+    return done
 
 
 def _hand_over_replicas(made: list[Object], live: Mapping[Named, Object], cluster: Cluster) -> None:
@@ -163,12 +167,19 @@ def _require_ours(context: Context, other: Object) -> None:
         raise Refused(taken(other))
 
 
-def _prune(context: Context, made: list[Object], live: Mapping[tuple[str, str], Object], cluster: Cluster) -> None:
-    """Delete what is ours and is wanted no more."""
+def _prune(
+    context: Context, stands: list[Object], live: Mapping[Named, Object], cluster: Cluster, *, routed: bool
+) -> list[str]:
+    """Delete what is ours and is wanted no more, but for what is in use; the parts of which something stays."""
     kinds = {kind.kind: kind for kind in CHILDREN}
-    for kind, name in left_over(context, made, live):
-        cluster.delete(kinds[kind], context.namespace, name, live[kind, name]["metadata"]["uid"])
-        log.info("deleted %s %s/%s", kind, context.namespace, name)
+    stays = kept(context, stands, live, routed=routed)
+    goes = [name for name in left_over(context, stands, live) if name not in stays]
+    for kind, name in goes:
+        metadata = live[kind, name]["metadata"]
+        if not metadata.get("deletionTimestamp"):
+            cluster.delete(kinds[kind], context.namespace, name, metadata["uid"], with_pods=kind == DEPLOYMENT.kind)
+            log.info("deleted %s %s/%s", kind, context.namespace, name)
+    return parts_of(stays, live)
 
 
 def _warnings(gateway: AIGateway) -> list[str]:
@@ -193,4 +204,5 @@ def _say(body: Object, before: Mapping[str, Any], seen: Observation, cluster: Cl
             cluster.event(about, change["reason"], f"{change['type']}: {change['message']}", warning=bad, now=stamp)
     conditions: dict[str, str] = {c["type"]: c["status"] for c in after["conditions"]}
     good = conditions["Serving"] == "True" and conditions["Degraded"] == "False"
-    return conditions["Progressing"] == "False" and (good or conditions["Accepted"] == "False")
+    done = conditions["Progressing"] == "False" and not seen.leaving
+    return done and (good or conditions["Accepted"] == "False")

@@ -28,6 +28,8 @@ class Reason(StrEnum):
     """The API server did not take an object that this spec makes."""
     ROLLING_OUT = "RollingOut"
     """Deployments have not reached their new state yet."""
+    WAITING_FOR_PROVIDER = "WaitingForProvider"
+    """A provider that is new has no pod that answers yet; until then routers use the table that they have."""
     UP_TO_DATE = "UpToDate"
     """Every pod runs and has acknowledged the configuration."""
     WAITING_FOR_PODS = "WaitingForPods"
@@ -60,16 +62,22 @@ class Part(NamedTuple):
     @classmethod
     def of(cls, deployment: Mapping[str, Any]) -> "Part":
         state = deployment.get("status", {})
-        seen = state.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+        metadata = deployment["metadata"]
+        seen = state.get("observedGeneration", 0) >= metadata["generation"] and not metadata.get("deletionTimestamp")
         settled = seen and state.get("replicas", 0) == state.get("updatedReplicas", 0)
-        name = deployment["metadata"]["labels"]["app.kubernetes.io/component"]
+        name = metadata["labels"]["app.kubernetes.io/component"]
         desired = deployment["spec"].get("replicas", 1)
         return cls(name, desired, state.get("updatedReplicas", 0), state.get("availableReplicas", 0), settled)
+
+    @property
+    def whole(self) -> bool:
+        """All of its pods are new and ready."""
+        return self.settled and self.updated >= self.desired and self.available >= self.desired
 
 
 @dataclass(frozen=True)
 class Observation:
-    """Everything that the status rests on. `applied` is the generation whose objects were applied last, 0 for none."""
+    """Everything that the status rests on. `applied` is the last generation of which all is applied, 0 for none."""
 
     generation: int
     applied: int
@@ -82,6 +90,9 @@ class Observation:
     missing_secrets: Sequence[str] = ()
     warnings: Sequence[str] = ()
     url: str = ""
+    awaited: Sequence[str] = ()  # parts of new providers for whose pods the routers' table waits
+    leaving: Sequence[str] = ()  # parts that are wanted no more, and of which something is left
+    routed: bool = False  # every router pod uses the table that it should, and none is on its way in or out
 
 
 @dataclass(frozen=True)
@@ -117,20 +128,34 @@ def accepted(seen: Observation) -> Condition:
 
 
 def progressing(seen: Observation) -> Condition:
-    moving = [p for p in seen.parts if not p.settled or p.updated < p.desired or p.available < p.desired]
+    """What is left of a provider that is wanted no more is told of, and not waited for."""
+    status, reason, message = _progress(seen)
+    stays = f"; what is left of {', '.join(seen.leaving)} goes when no router uses it any more" if seen.leaving else ""
+    return _condition(seen, "Progressing", status, reason, message + stays)
+
+
+def _progress(seen: Observation) -> tuple[bool, Reason, str]:
+    moving = ", ".join(f"{p.name} {min(p.updated, p.available)}/{p.desired}" for p in seen.parts if not p.whole)
+    if seen.awaited:
+        rest = f" (waiting for {moving})" if moving else ""
+        message = f"Routers use the table that they have until {', '.join(seen.awaited)} answers{rest}"
+        return True, Reason.WAITING_FOR_PROVIDER, message
     if moving:
-        names = ", ".join(f"{p.name} {min(p.updated, p.available)}/{p.desired}" for p in moving)
-        return _condition(seen, "Progressing", True, Reason.ROLLING_OUT, f"Waiting for {names}")
+        return True, Reason.ROLLING_OUT, f"Waiting for {moving}"
     if seen.behind:
-        return _condition(seen, "Progressing", True, Reason.WAITING_FOR_ACKNOWLEDGEMENT, "; ".join(seen.behind))
-    return _condition(seen, "Progressing", False, Reason.UP_TO_DATE, "All pods run the newest configuration")
+        return True, Reason.WAITING_FOR_ACKNOWLEDGEMENT, "; ".join(seen.behind)
+    return False, Reason.UP_TO_DATE, "All pods run the newest configuration"
 
 
 def serving(seen: Observation) -> Condition:
-    """True only when the synthetic request went through pods that have acknowledged `applied`."""
+    """True only when the synthetic request went through pods that have acknowledged `applied`.
+
+    Providers whose pods are awaited are in no router's table yet.
+    """
     if not seen.applied:
         return _serving(seen, False, Reason.NOTHING_APPLIED, "No good generation yet")
-    waiting = [p.name for p in seen.parts if p.desired and (not p.settled or p.updated < 1 or p.available < 1)]
+    used = [p for p in seen.parts if p.desired and p.name not in seen.awaited]
+    waiting = [p.name for p in used if not p.settled or p.updated < 1 or p.available < 1]
     if waiting or not seen.parts:
         return _serving(seen, False, Reason.WAITING_FOR_PODS, f"No ready pod of {', '.join(waiting) or 'any part'}")
     if seen.behind:

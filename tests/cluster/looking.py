@@ -52,7 +52,7 @@ def until_serves(gateway: str, namespace: str, generation: int, seconds: float =
 
 def until_settled(gateway: str, namespace: str) -> None:
     """No pod is on its way in or out."""
-    what = ("pods", "-n", namespace, "-l", f"app.kubernetes.io/instance={gateway}")
+    what = ("pods,deployments", "-n", namespace, "-l", f"app.kubernetes.io/instance={gateway}")
 
     def settled() -> bool:
         going = [o for o in kube.get(*what)["items"] if o["metadata"].get("deletionTimestamp")]

@@ -108,6 +108,7 @@ def test_the_role_has_no_right_that_a_whole_run_does_not_use(
     }
     kube.put(smaller)
     until_serves("whole", namespace, generation("whole", namespace))
+    kube.until("the provider is gone", lambda: "provider-echo" not in kube.belongings(namespace, "whole"), 120)
     kube.kubectl("delete", "aigateway", "whole", "-n", namespace)
     unused = granted(own_operator) - used(own_operator) - UNUSED.keys()
     assert unused == set(), "remove them from charts/ai-gateway-operator/templates/_rules.tpl, or say why they stay"

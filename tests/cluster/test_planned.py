@@ -64,17 +64,18 @@ def templates(namespace: str, gateway: str) -> dict[str, str]:
 
 
 def apply(body: dict[str, Any], namespace: str, gateway: str) -> None:
-    """And wait until the operator has applied it, and the controller of Deployments has seen what that is."""
+    """And wait until the operator has applied it and has removed what is wanted no more, and all of that is seen."""
     kube.apply(body)
     generation = kube.get("aigateway", gateway, "-n", namespace)["metadata"]["generation"]
 
     def seen() -> bool:
-        applied = kube.get("aigateway", gateway, "-n", namespace).get("status", {}).get("appliedGeneration", 0)
+        status = kube.get("aigateway", gateway, "-n", namespace).get("status", {})
+        left = [c for c in status.get("conditions", []) if "what is left of" in c["message"]]
         found = kube.get("deployments", "-n", namespace, "-l", f"app.kubernetes.io/instance={gateway}")["items"]
         observed = [o.get("status", {}).get("observedGeneration", 0) == o["metadata"]["generation"] for o in found]
-        return applied >= generation and all(observed)
+        return status.get("appliedGeneration", 0) >= generation and not left and all(observed)
 
-    kube.until("the edit is applied", seen)
+    kube.until("the edit is applied", seen, 150)
 
 
 def test_what_is_applied_needs_no_change_and_a_look_writes_nothing(

@@ -99,9 +99,10 @@ class Cluster:
         metadata = body["metadata"]
         self._call("update", kind, metadata.get("namespace", ""), metadata["name"], body=body)
 
-    def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Raises Conflict if the name is another object's by now."""
-        options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+    def delete(self, kind: Kind, namespace: str, name: str, uid: str, *, with_pods: bool = False) -> None:
+        """Raises Conflict if the name is another object's by now. `with_pods`: it is there until they have ended."""
+        policy = "Foreground" if with_pods else "Background"
+        options = {"propagationPolicy": policy, "preconditions": {"uid": uid}}
         self._call("delete", kind, namespace, name, body=options, missing=True)
 
     def patch_status(self, kind: Kind, namespace: str, name: str, status: Object) -> None:

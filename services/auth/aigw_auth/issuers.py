@@ -26,7 +26,6 @@ class _Origin(NamedTuple):
     jwks_uri: str = ""
     jwks_file: str = ""
     signing_key_file: str = ""
-    validation_key_file: str = ""
 
 
 class _Entry(NamedTuple):
@@ -88,21 +87,24 @@ class Issuers:
         entry, stale = self._entries.get(trust.issuer), settings.stale_keys_seconds
         if entry is not None:  # realms, algorithms and the like may be new all the same
             entry.keys.trust, entry.keys.stale = trust, stale
-            self._believe(entry.keys, settings.ca_bundle_file)
+            self._believe(entry.keys, settings)
             return
         keys = IssuerKeys(
             trust,
-            self._source(trust, origin, settings.ca_bundle_file),
+            self._source(trust, origin, settings),
             self._timing,
             stale,
             own=bool(origin.signing_key_file),
         )
         self._entries[trust.issuer] = _Entry(origin, keys, asyncio.ensure_future(keys.keep_fresh()))
 
-    def _believe(self, keys: IssuerKeys, ca_bundle_file: str) -> None:
-        """Another bundle makes the keys that are known no worse; a pod that is about to go may not even have it."""
-        if isinstance(keys.source, HttpSource) and keys.source.ca_bundle_file != ca_bundle_file:
-            keys.source.ca_bundle_file = ca_bundle_file
+    def _believe(self, keys: IssuerKeys, settings: AuthSettings) -> None:
+        """Another file makes the keys that are known no worse; a pod that is about to go may not even have it."""
+        if isinstance(keys.source, HttpSource) and keys.source.ca_bundle_file != settings.ca_bundle_file:
+            keys.source.ca_bundle_file = settings.ca_bundle_file
+            keys.hurry()
+        if isinstance(keys.source, OwnKeys) and keys.source.validation_key_file != settings.validation_key_file:
+            keys.source.believe(settings.validation_key_file)
             keys.hurry()
 
     def _leave(self, issuer: str) -> None:
@@ -110,12 +112,12 @@ class Issuers:
         entry.task.cancel()
         entry.keys.forget()
 
-    def _source(self, trust: IssuerTrust, origin: _Origin, ca_bundle_file: str) -> Source:
+    def _source(self, trust: IssuerTrust, origin: _Origin, settings: AuthSettings) -> Source:
         if origin.signing_key_file:
-            return OwnKeys(origin.signing_key_file, origin.validation_key_file, self._refused)
+            return OwnKeys(origin.signing_key_file, settings.validation_key_file, self._refused)
         if trust.jwks_file:
             return JwksFile(trust.jwks_file, self._refused)
-        return HttpSource(trust, ca_bundle_file, self._refused)
+        return HttpSource(trust, settings.ca_bundle_file, self._refused)
 
 
 def _origin(trust: IssuerTrust) -> _Origin:
@@ -123,9 +125,4 @@ def _origin(trust: IssuerTrust) -> _Origin:
 
 
 def _own_origin(settings: AuthSettings) -> _Origin:
-    return _Origin(
-        settings.audience,
-        settings.audience,
-        signing_key_file=settings.signing_key_file,
-        validation_key_file=settings.validation_key_file,
-    )
+    return _Origin(settings.audience, settings.audience, signing_key_file=settings.signing_key_file)

@@ -50,10 +50,16 @@ class OwnKeys:
     every = POLL_SECONDS
 
     def __init__(self, signing_key_file: str, validation_key_file: str, refused: Collection[str]) -> None:
+        self._refused = refused
         self._signing: _Late[Signer] = _Late(signing_key_file, lambda pem: read_signer(pem, refused))
+        self.believe(validation_key_file)
+
+    def believe(self, validation_key_file: str) -> None:
+        """What signed before is in this file from now on."""
+        self.validation_key_file = validation_key_file
         self._validation: _Late[Key] | None = None
         if validation_key_file:
-            self._validation = _Late(validation_key_file, lambda pem: read_verifier(pem, refused))
+            self._validation = _Late(validation_key_file, lambda pem: read_verifier(pem, self._refused))
 
     @property
     def signer(self) -> Signer | None:
@@ -61,8 +67,9 @@ class OwnKeys:
         return self._signing.value
 
     async def fetch(self) -> KeySet:
-        keys = (self._signing.read().key, *([self._validation.read()] if self._validation else []))
-        return KeySet(keys)
+        """Both or none: what signs must be among what is believed."""
+        validation = [self._validation.read()] if self._validation else []
+        return KeySet((self._signing.read().key, *validation))
 
 
 class _Late(Generic[T]):
