@@ -34,8 +34,11 @@ class EventReader:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Raises EventTooLarge."""
-        if self._between and (events := _plain(chunk)):
-            return events
+        if self._between:
+            if (whole := PLAIN.fullmatch(chunk)) is not None:
+                return [Event(whole[1] or b"", whole[2])]
+            if events := _plain(chunk):
+                return events
         self._buffer += chunk
         lines, self._buffer = _split(self._buffer)
         if not self._started and lines:
@@ -69,8 +72,6 @@ class EventReader:
 
 def _plain(chunk: bytes) -> list[Event]:
     """The events of a chunk that holds whole events, spelled as providers spell nearly all; none if it is not so."""
-    if (whole := PLAIN.fullmatch(chunk)) is not None:
-        return [Event(whole[1] or b"", whole[2])]
     events, at = [], 0
     while at < len(chunk):
         found = PLAIN.match(chunk, at)

@@ -86,7 +86,7 @@ class Proxy:
             return
         await request.start(stream.status, headers + self._trunks.lead(request) if is_events else headers)
         try:
-            while not await stream.pump(request.write_now):
+            while not await stream.pump(request.sink):
                 await request.drained()
         except HttpError as error:
             failure = classify(error)

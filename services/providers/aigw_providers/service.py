@@ -67,7 +67,8 @@ class ProviderService:
         try:
             await request.start(200, [TEXT, *self._trunks.lead(request)])
             await request.write(encode_frames(begun.first))
-            await begun.rest.pump(lambda frames: request.write_now(encode_frames(frames)), request.drained)
+            sink = request.sink
+            await begun.rest.pump(lambda frames: sink(encode_frames(frames)), request.drained)
         finally:
             begun.rest.close()
         self._observed.ended(begun.rest.last)

@@ -37,4 +37,4 @@ def test_a_frame_too_large_is_refused_before_it_is_here() -> None:
 
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(BadFrame):
-        Reader().feed(frames.head(GO + 1, 1))
+        Reader().feed(frames.head(GO + 1, 1, 0))

@@ -31,6 +31,7 @@ class Connection(asyncio.Protocol):
         "_informational",
         "_loop",
         "_parser",
+        "_piece",
         "_response",
         "_timer",
         "_transport",
@@ -54,6 +55,7 @@ class Connection(asyncio.Protocol):
         self._headers: Headers = []
         self._header_bytes = 0
         self._gathered = 0  # bytes since the parser last handed over a head or a piece of a body
+        self._piece = b""  # of a body, for a sink that gets it when all of what arrived has been read
         self._begun = False
         self._framed = False
         self._informational = False
@@ -121,8 +123,9 @@ class Connection(asyncio.Protocol):
             self._hand_over(data[switched.args[0] :])
         except httptools.HttpParserError:
             self._fail(ProtocolViolation("the server's answer is not HTTP/1.1"))
-        if response.sink is not None:
-            response.push()
+        if self._piece:
+            piece, self._piece = self._piece, b""
+            response.deliver(piece)
         if self._gathered > MOST_HEADER_BYTES and self._response is not None:
             self._fail(ProtocolViolation(f"a line of the response head is larger than {MOST_HEADER_BYTES} bytes"))
 
@@ -172,9 +175,13 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         response = self._response
         self._gathered = 0
-        if response is not None:
-            self._active_at = monotonic()
+        if response is None:
+            return
+        self._active_at = monotonic()
+        if response.sink is None:
             response.feed(body)
+        else:
+            self._piece += body
 
     def on_message_complete(self) -> None:
         if not self._informational and not (self.successor is not None and self._parser.should_upgrade()):

@@ -167,11 +167,10 @@ class Response:
             self._wire.abort()
 
     def deliver(self, data: bytes) -> None:
-        """`feed` and `push` in one, for a piece that comes alone."""
+        """To the sink, if there is one. Its errors belong to the task that pumps, not to the connection."""
         sink = self.sink
-        if sink is None or self._chunks:
+        if sink is None:
             self.feed(data)
-            self.push()
             return
         try:
             if sink(data):
@@ -181,18 +180,6 @@ class Response:
             self._refused = error
         self.sink = None
         self.wake()
-
-    def push(self) -> None:
-        """Give what is here to the sink. Its errors belong to the task that pumps, not to the connection."""
-        if self.sink is None or not self._chunks:
-            return
-        try:
-            self._refused = not self.sink(self.take())
-        except Exception as error:  # noqa: BLE001 - it is raised again, where it belongs
-            self._refused = error
-        if self._refused:
-            self.sink = None
-            self.wake()
 
     def finish(self) -> None:
         """The exchange is over."""

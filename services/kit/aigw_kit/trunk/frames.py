@@ -16,7 +16,9 @@ MOST_BYTES = 16 * 1024 * 1024  # twice what one event of a stream may have
 MOST_NUMBER = 2**32 - 1
 
 _HEAD = Struct(">BII")
-_pack, _unpack, _SIZE = _HEAD.pack, _HEAD.unpack_from, _HEAD.size
+_unpack, _SIZE = _HEAD.unpack_from, _HEAD.size
+head = _HEAD.pack
+"""Kind, number, length -> what stands before a frame's bytes; a whole frame if there are none."""
 
 
 Frame = tuple[int, int, bytes]
@@ -25,11 +27,6 @@ Frame = tuple[int, int, bytes]
 
 class BadFrame(Exception):
     """What arrived is no frame, or one too large."""
-
-
-def head(kind: int, number: int, length: int = 0) -> bytes:
-    """What stands before a frame's bytes; a whole frame if there are none."""
-    return _pack(kind, number, length)
 
 
 class Reader:

@@ -27,7 +27,11 @@ class ReceivingEnd(Line):
 
     def take(self, kind: int, number: int, data: bytes) -> None:
         intake = self._intakes.get(number)
-        if intake is not None:
+        if intake is None:
+            return
+        if intake.end is self and intake.response is not None and kind == DATA and data:  # as nearly always
+            intake.response.deliver(data)
+        else:
             intake.take(self, kind, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -40,20 +44,20 @@ class ReceivingEnd(Line):
 class Intake:
     """One body that comes over a trunk; to its Response the wire that it arrives on."""
 
-    __slots__ = ("_early", "_exchange", "_intakes", "_number", "_response", "_timer", "end")
+    __slots__ = ("_early", "_exchange", "_intakes", "_number", "_timer", "end", "response")
 
     def __init__(self, intakes: "dict[int, Intake]", number: int) -> None:
         self._intakes = intakes
         self._number = number
         self._early: list[tuple[ReceivingEnd, int, bytes]] = []  # what came sooner than the head, which has another way
-        self._response: Response | None = None
+        self.response: Response | None = None
         self._exchange: Wire | None = None  # until it is over
         self._timer: asyncio.TimerHandle | None = None
         self.end: ReceivingEnd | None = None
 
     def lead(self, response: Response, token: bytes, end: ReceivingEnd | None) -> None:
         """The head is here: what follows comes over the trunk of that name, or never, as that is lost."""
-        self._response, self.end = response, end
+        self.response, self.end = response, end
         self._exchange = response.lead(self)
         if self._exchange is not None:
             self._exchange.allow_silence(FOREVER)  # what comes on the trunk it does not see
@@ -61,18 +65,18 @@ class Intake:
         for source, kind, data in early:
             if source.token == token:
                 self._take(kind, data)
-        if end is None and self._response is not None:
+        if end is None and self.response is not None:
             self.cut()
 
     def take(self, source: ReceivingEnd, kind: int, data: bytes) -> None:
         """A request that was sent again has its number twice: what another trunk brings is not of this body."""
         if source is self.end:
             self._take(kind, data)
-        elif self._response is None:
+        elif self.response is None:
             self._early.append((source, kind, data))
 
     def _take(self, kind: int, data: bytes) -> None:
-        response = self._response
+        response = self.response
         if response is None:
             return
         if kind == DATA and data:  # whoever reads would take an empty piece for the end
@@ -87,7 +91,7 @@ class Intake:
 
     def cut(self) -> None:
         """The trunk is lost, or the exchange is and the trunk says no more."""
-        response = self._response
+        response = self.response
         self.close()
         if response is not None:
             response.broken(ConnectionCut("the server's answer was lost on its way"))
@@ -95,7 +99,7 @@ class Intake:
 
     def close(self) -> None:
         self._intakes.pop(self._number, None)
-        self._response = None  # it knows us: a ring for each stream would be work for the garbage collector
+        self.response = None  # it knows us: a ring for each stream would be work for the garbage collector
         if self._timer is not None:
             self._timer.cancel()
 
@@ -118,7 +122,7 @@ class Intake:
 
     def over(self, error: HttpError | None) -> None:
         """The exchange is: the body ends as the trunk says, unless that says nothing for a second."""
-        self._exchange, response = None, self._response
+        self._exchange, response = None, self.response
         if self.end is None or response is None:
             return
         if isinstance(error, ConnectionCut):
