@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def test_every_file_names_its_licence_and_says_what_it_is_for(path: Path) -> Non
     text = path.read_text()
     assert text.startswith("# SPDX-License-Identifier: Apache-2.0\n")
     assert ast.get_docstring(ast.parse(text)), "no docstring"
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """Else they can be run, but not together."""
+    paths = [p for p in PYTHON if p.name.startswith("test_") and p.is_relative_to(ROOT / "tests")]
+    names = [f"{p.parent.name}.{p.stem}" if (p.parent / "__init__.py").exists() else p.stem for p in paths]
+    assert [name for name, times in Counter(names).items() if times > 1] == []
 
 
 def test_the_lock_has_what_the_project_asks_for() -> None:
