@@ -136,8 +136,7 @@ class Request:
 
     async def finish(self, chunk: bytes = b"") -> None:
         if self.outlet is not None:
-            if chunk:
-                self.outlet.write(chunk)
+            self.write_now(chunk)
             self.outlet.end()
             chunk = b""
         await self._send({"type": "http.response.body", "body": self._after_held(chunk), "more_body": False})

@@ -21,9 +21,10 @@ from aigw_kit.http import ConnectFailed, HttpClient
 from aigw_kit.http.origin import Origin, environment_proxy
 from aigw_kit.tls import client_context
 from aigw_providers.adapter import Adapter, Decoder, Headers, UpstreamRequest, unsupported
+from aigw_providers.credentials import Credential
 from aigw_providers.openai_chunks import ChunkDecoder, ErrorObject
 from aigw_providers.openai_compatible import OpenAICompatible
-from aigw_providers.relay import Begun, Relay, Upstream, UpstreamStream
+from aigw_providers.relay import Begun, HttpUpstream, Relay, Upstream, UpstreamStream
 
 MOST_CLIENTS = 64
 
@@ -50,7 +51,7 @@ class Servers:
             raise unsupported(f"the endpoint {error}") from None
         if not endpoints.covered(endpoint, self._allowed):
             raise unsupported(f"models at {endpoint.host} are not allowed")
-        return RequestedUpstream(self._client(endpoint), _authorization(server.api_key))
+        return HttpUpstream(self._client(endpoint), KeyOfRequest(server.api_key))
 
     def _client(self, endpoint: Endpoint) -> HttpClient:
         client = self._clients.pop(endpoint, None) or self._connected(endpoint)
@@ -65,21 +66,16 @@ class Servers:
         return HttpClient(endpoint.url, tls=self._tls, proxy=proxy, peer_allowed=checked)
 
 
-class RequestedUpstream(Upstream):
-    """One server, with the key of one request."""
+class KeyOfRequest(Credential):
+    """What came along with one request; an empty one means none."""
 
-    def __init__(self, client: HttpClient, authorization: Headers) -> None:
-        self._client = client
-        self._authorization = authorization
+    def __init__(self, key: str) -> None:
+        if not (key.isascii() and key.isprintable()):
+            raise unsupported("the key holds characters that no header can carry")
+        self._headers: Headers = [(b"authorization", b"Bearer " + key.encode())] if key else []
 
-    async def send(self, request: UpstreamRequest, timeout: float) -> tuple[int, Headers, bytes]:
-        headers = request.headers + self._authorization
-        response, body = await self._client.request(b"POST", request.target, headers, request.body, timeout)
-        return response.status, response.headers, body
-
-    async def stream(self, request: UpstreamRequest, timeout: float) -> UpstreamStream:
-        headers = request.headers + self._authorization
-        return await self._client.stream(b"POST", request.target, headers, request.body, timeout)
+    async def headers(self, timeout: float) -> Headers:
+        return self._headers
 
 
 class RequestedRelay(Relay):
@@ -143,9 +139,3 @@ def _by_request() -> Iterator[None]:
         yield
     except UpstreamFailed as failed:
         raise UpstreamFailed(replace(failed.failure, by_request=True)) from None
-
-
-def _authorization(key: str) -> Headers:
-    if not (key.isascii() and key.isprintable()):
-        raise unsupported("the key holds characters that no header can carry")
-    return [(b"authorization", b"Bearer " + key.encode())] if key else []

@@ -16,8 +16,8 @@ from aigw_providers import requested
 from aigw_providers.adapter import Headers, UpstreamRequest
 from aigw_providers.metrics import Observed
 from aigw_providers.openai_compatible import OpenAICompatible
-from aigw_providers.relay import Relay, Upstream, UpstreamStream
-from aigw_providers.requested import MOST_CLIENTS, Discreet, Nowhere, RequestedRelay, RequestedUpstream, Servers
+from aigw_providers.relay import HttpUpstream, Relay, Upstream, UpstreamStream
+from aigw_providers.requested import MOST_CLIENTS, Discreet, KeyOfRequest, Nowhere, RequestedRelay, Servers
 
 KEY = "s3cr3t"
 CALL = Call("m", [Message("user", "hi")])
@@ -29,8 +29,9 @@ def settings(*entries: str) -> ProviderSettings:
 
 def dialled(servers: Servers, endpoint: str, key: str = "") -> tuple[HttpClient, Headers]:
     upstream = servers.upstream(ModelServer(endpoint, key))
-    assert isinstance(upstream, RequestedUpstream)
-    return upstream._client, upstream._authorization
+    assert isinstance(upstream, HttpUpstream)
+    assert isinstance(upstream._credential, KeyOfRequest)
+    return upstream._client, upstream._credential._headers
 
 
 def refused(servers: Servers, endpoint: str, key: str = KEY) -> Failure:
@@ -114,7 +115,7 @@ class Scripted(Upstream):
 
 def relay(own: Upstream, named: Upstream, monkeypatch: pytest.MonkeyPatch) -> RequestedRelay:
     found = settings("http://a")
-    monkeypatch.setattr(requested, "RequestedUpstream", lambda *_: named)
+    monkeypatch.setattr(requested, "HttpUpstream", lambda *_: named)
     return RequestedRelay(found, OpenAICompatible(found), own, Servers(found))
 
 
